@@ -1,0 +1,159 @@
+/** Who is asking, and over what: reading the claims of proxies in front, and making our own. */
+import { BlockList, isIP } from 'node:net';
+import type { Headers, ProxyRequest } from './exchange.ts';
+import { field } from './headers.ts';
+
+/** What is known of a client: its address and the scheme that it used. */
+export type Origination = Pick<ProxyRequest, 'client' | 'scheme'>;
+
+/** The addresses behind the names that `trusted` takes. */
+const PRESETS: Readonly<Record<string, readonly string[]>> = {
+  loopback: ['127.0.0.0/8', '::1/128'],
+  private: [
+    '10.0.0.0/8',
+    '172.16.0.0/12',
+    '192.168.0.0/16',
+    '169.254.0.0/16',
+    'fc00::/7',
+    'fe80::/10',
+  ],
+};
+
+/** Fields by which a client could pretend to be another, to be elsewhere, or to ask for something else. */
+const CLAIMS = new Set([
+  'client-ip',
+  'forwarded',
+  'true-client-ip',
+  'x-client-ip',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
+  'x-real-ip',
+  'x-rewrite-url',
+]);
+
+/**
+ * True for a field that nobody but a proxy of the site's own may set: forwarding and override
+ * fields, and any name with `_`, which CGI-like applications read as the same name with `-`.
+ */
+export function isClaim(name: string): boolean {
+  return CLAIMS.has(name) || name.startsWith('x-forwarded-') || name.includes('_');
+}
+
+/**
+ * Makes the function that finds out who the client is. `trusted` lists the proxies in front whose
+ * forwarding fields are believed: addresses, CIDRs, or the presets `loopback` and `private`. Nobody
+ * is trusted by default. Throws a `TypeError` for what is none of these.
+ */
+export function originationBy(
+  trusted: readonly string[] = [],
+): (peer: string, isEncrypted: boolean, headers: () => Headers) => Origination {
+  const proxies = blockList(trusted);
+  const isTrusted = (address: string) =>
+    proxies?.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4') ?? false;
+
+  return (peerAddress, isEncrypted, headers) => {
+    const peer = plainAddress(peerAddress);
+    const scheme = isEncrypted ? 'https' : 'http';
+    if (!isTrusted(peer)) return { client: peer, scheme };
+    const said = readClaims(headers());
+    return {
+      client: rightMostUntrusted(said.addresses, peer, isTrusted),
+      scheme: said.scheme ?? scheme,
+    };
+  };
+}
+
+/** The forwarding fields that tell an upstream who the client is (RFC 7239, and its older X- kin). */
+export function forwardedFields({ client, scheme, headers }: ProxyRequest): Record<string, string> {
+  const host = field(headers, 'host') ?? '';
+  const site = { 'x-forwarded-host': host, 'x-forwarded-proto': scheme };
+  if (client === '') return site;
+  const node = isIP(client) === 6 ? `"[${client}]"` : client;
+  return {
+    ...site,
+    'x-forwarded-for': client,
+    'x-real-ip': client,
+    forwarded: `for=${node};host="${host}";proto=${scheme}`,
+  };
+}
+
+/** An address without the IPv6 dress that a dual-stack socket puts on IPv4 (`::ffff:192.0.2.1`). */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function blockList(trusted: readonly string[]): BlockList | undefined {
+  if (trusted.length === 0) return undefined;
+  const list = new BlockList();
+  for (const entry of trusted.flatMap((item) => PRESETS[item] ?? [item])) {
+    const [address = '', prefix, ...rest] = entry.split('/');
+    const version = isIP(address);
+    const bits = prefix === undefined ? (version === 6 ? 128 : 32) : Number(prefix);
+    const isPrefix = /^\d{1,3}$/.test(prefix ?? '0') && bits <= (version === 6 ? 128 : 32);
+    if (version === 0 || !isPrefix || rest.length > 0)
+      throw new TypeError(
+        `trusted must list addresses, CIDRs (10.0.0.0/8), "loopback" or "private", got "${entry}"`,
+      );
+    list.addSubnet(address, bits, version === 6 ? 'ipv6' : 'ipv4');
+  }
+  return list;
+}
+
+function rightMostUntrusted(
+  addresses: readonly string[],
+  peer: string,
+  isTrusted: (address: string) => boolean,
+): string {
+  let client = peer;
+  for (const address of addresses.toReversed()) {
+    if (isIP(address) === 0) break;
+    client = address;
+    if (!isTrusted(address)) break;
+  }
+  return client;
+}
+
+/** What the proxies in front say; X-Forwarded-For before Forwarded, the nearest proxy's scheme. */
+function readClaims(headers: Headers): {
+  addresses: string[];
+  scheme: ProxyRequest['scheme'] | undefined;
+} {
+  const elements = splitList(field(headers, 'forwarded') ?? '').map(parameters);
+  const forwardedFor = field(headers, 'x-forwarded-for');
+  const addresses =
+    forwardedFor === undefined
+      ? elements.map((element) => element.get('for') ?? '')
+      : forwardedFor.split(',');
+  const proto =
+    field(headers, 'x-forwarded-proto')?.split(',').at(-1) ?? elements.at(-1)?.get('proto');
+  const scheme = proto?.trim().toLowerCase();
+  return {
+    addresses: addresses.map(withoutPort),
+    scheme: scheme === 'https' || scheme === 'http' ? scheme : undefined,
+  };
+}
+
+/** Splits a list at its commas, but not at those in quotes (RFC 9110 section 5.6.1). */
+function splitList(value: string): string[] {
+  return value.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? [];
+}
+
+/** The pairs of one Forwarded element (RFC 7239 section 4). */
+function parameters(element: string): Map<string, string> {
+  const pairs = element.matchAll(/([!#$%&'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;,"\s]*))/g);
+  return new Map(
+    Array.from(pairs, ([, name = '', quoted, token]) => [
+      name.toLowerCase(),
+      quoted ?? token ?? '',
+    ]),
+  );
+}
+
+function withoutPort(node: string): string {
+  const address = node.trim();
+  const [, bracketed] = /^\[([^\]]*)\](?::\d+)?$/.exec(address) ?? [];
+  const [, v4] = /^([\d.]+):\d+$/.exec(address) ?? [];
+  return plainAddress(bracketed ?? v4 ?? address);
+}

@@ -1,0 +1,19 @@
+export {
+  discard,
+  EMPTY,
+  readBody,
+  withBody,
+} from './body.ts';
+export { type ErrorCode, HeadgateError, STATUS_OF, toHeadgateError } from './errors.ts';
+export {
+  type Body,
+  compose,
+  type Finished,
+  type Handler,
+  type Headers,
+  type Middleware,
+  type ProxyRequest,
+  type ProxyResponse,
+} from './exchange.ts';
+export { field, fields, toEndToEnd, toHeaders, withFields } from './headers.ts';
+export type { CacheStore } from './store.ts';

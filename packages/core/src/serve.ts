@@ -1,0 +1,168 @@
+/** The life of one exchange at the front edge: from its request's head to its last byte. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { discard, EMPTY } from './body.ts';
+import { type ErrorCode, HeadgateError, toHeadgateError } from './errors.ts';
+import type { Finished, Handler, ProxyResponse } from './exchange.ts';
+import { SERVER_WIDE } from './guard.ts';
+import { withFields } from './headers.ts';
+import { bodyOnInvitation, type Receiver } from './receive.ts';
+import { errorResponse, send } from './send.ts';
+
+/** What all exchanges of a server have in common. */
+export interface Service {
+  readonly server: Server;
+  readonly handler: Handler;
+  readonly receive: Receiver;
+  readonly finished: ((exchange: Finished) => void) | undefined;
+  /** Milliseconds. */
+  readonly idleTimeout: number;
+}
+
+/** What is remembered of a connection from one exchange to the next. */
+export interface Connection {
+  /** Bytes received up to the exchange before. */
+  bytesRead: number;
+  /** Exchanges under way; more than one when the client pipelines. */
+  open: number;
+  /** True once an answer was sent that ends the connection: whatever else was sent on it is void. */
+  isOver: boolean;
+  /** The request received last, and the way to end its exchange early. */
+  newest: { req: IncomingMessage; abort: (error: HeadgateError) => void } | undefined;
+  /** Called when no exchange is under way any more. */
+  onIdle: (() => void) | undefined;
+}
+
+/** What is special about a request before it is served. */
+export interface Circumstances {
+  /** True when the client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue?: boolean;
+  /** Why it isn't served at all. */
+  readonly refusal?: HeadgateError;
+}
+
+const NO_FIELDS = withFields({}, {});
+
+/** Faults behind us, after which the client's connection is as good as before. */
+const KEEPS_CONNECTION: ReadonlySet<ErrorCode> = new Set([
+  'INTERNAL',
+  'OVERLOADED',
+  'UPSTREAM_BROKEN',
+  'UPSTREAM_TIMEOUT',
+  'UPSTREAM_UNREACHABLE',
+]);
+
+/** Serves one exchange and reports it once, whatever becomes of it. Never throws. */
+export function serve(
+  { server, handler, receive, finished, idleTimeout }: Service,
+  connection: Connection,
+  req: IncomingMessage,
+  res: ServerResponse,
+  { expectsContinue = false, refusal }: Circumstances = {},
+): void {
+  if (connection.isOver) return;
+  const started = performance.now();
+  const { socket } = req;
+  let response: ProxyResponse | undefined;
+  let error: HeadgateError | undefined;
+  let bytesOut = 0;
+  let controller: AbortController | undefined;
+  let isWaitingForInvitation = expectsContinue;
+
+  const gone = () => new HeadgateError('CLIENT_GONE', 'the client left');
+  const abort = (reason: HeadgateError) => {
+    error ??= reason;
+    controller?.abort(error);
+  };
+  const signal = () => {
+    controller ??= new AbortController();
+    if (error) controller.abort(error);
+    return controller.signal;
+  };
+  const body = () => {
+    if (!expectsContinue) return req;
+    return bodyOnInvitation(req, () => {
+      isWaitingForInvitation = false;
+      res.writeContinue();
+    });
+  };
+
+  const answer = (answered: ProxyResponse) => {
+    const isRefused = error !== undefined && !KEEPS_CONNECTION.has(error.code);
+    connection.isOver = isRefused || isWaitingForInvitation || !server.listening;
+    send(answered, res, {
+      isLast: connection.isOver,
+      onBytes: (bytes) => {
+        bytesOut += bytes;
+      },
+      onBroken: (cause) => {
+        error ??=
+          cause instanceof HeadgateError
+            ? cause
+            : new HeadgateError('UPSTREAM_BROKEN', 'the response broke off', cause);
+      },
+    });
+  };
+
+  const fail = (cause: unknown) => {
+    error ??= socket.destroyed ? gone() : toHeadgateError(cause);
+    if (res.headersSent || error.code === 'CLIENT_GONE') res.destroy();
+    else answer(errorResponse(error));
+  };
+
+  const run = async () => {
+    try {
+      response = await handler(request);
+      if (res.destroyed) discard(response.body);
+      else answer(response);
+    } catch (cause) {
+      fail(cause);
+    }
+  };
+
+  const onTimeout = () => {
+    if (error || res.writableLength > 0) socket.destroy();
+    else if (isWaitingFor(req))
+      abort(new HeadgateError('REQUEST_TIMEOUT', 'the body stopped coming'));
+    socket.setTimeout(idleTimeout); // silence while the upstream works is nobody's fault here
+  };
+
+  const onClose = () => {
+    if (!res.writableFinished) abort(gone());
+    if (response && !res.writableFinished) discard(response.body);
+    if (connection.newest?.req === req) connection.newest = undefined;
+    if (!req.complete) req.resume(); // what is left of the body is in the next request's way
+    connection.open -= 1;
+    if (connection.open === 0) connection.onIdle?.();
+    finished?.({
+      request,
+      status: res.headersSent ? res.statusCode : (error?.status ?? 499),
+      bytesIn: bytesSince(connection, socket),
+      bytesOut,
+      ms: performance.now() - started,
+      ...(response && { response }),
+      ...(error && { error }),
+    });
+  };
+
+  connection.open += 1;
+  connection.newest = { req, abort };
+  res.once('close', onClose);
+  res.on('timeout', onTimeout);
+  const { request, refused = refusal } = receive(req, signal, body);
+  if (refused) fail(refused);
+  else if (request.url === SERVER_WIDE) answer({ status: 204, headers: NO_FIELDS, body: EMPTY });
+  else void run();
+}
+
+/** Bytes received on the connection since the exchange before, and the mark for the next. */
+export function bytesSince(connection: Connection, socket: { readonly bytesRead: number }): number {
+  const bytes = socket.bytesRead - connection.bytesRead;
+  connection.bytesRead = socket.bytesRead;
+  return bytes;
+}
+
+/** True when somebody reads the body and it is the client who lets them wait. */
+function isWaitingFor(req: IncomingMessage): boolean {
+  const isRead = req.readableFlowing === true || req.listenerCount('readable') > 0;
+  return !req.complete && isRead && req.readableLength === 0;
+}

@@ -1,0 +1,157 @@
+/** The front edge: an HTTP/1.1 server that turns requests into values and writes values back. */
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import type { Duplex } from 'node:stream';
+import { EMPTY } from './body.ts';
+import { HeadgateError } from './errors.ts';
+import type { Finished, Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
+import { toHeaders, toRaw } from './headers.ts';
+import { receiver } from './receive.ts';
+import { errorResponse } from './send.ts';
+import { bytesSince, type Circumstances, type Connection, type Service, serve } from './serve.ts';
+import { isWebSocket, responseOn, type Tunnel } from './upgrade.ts';
+
+/** What a server needs to know. */
+export interface ServerOptions {
+  readonly handler: Handler;
+  /** Carries WebSockets. Without it an upgrade is served as the plain request that it also is. */
+  readonly tunnel?: Tunnel;
+  /** Name of the site that requests are for. Default `'default'`. */
+  readonly site?: string;
+  /**
+   * Proxies in front whose forwarding fields are believed: addresses, CIDRs, `loopback`, `private`.
+   * Default none.
+   */
+  readonly trusted?: readonly string[];
+  /** Told of every exchange exactly once, when its last byte is out or its connection is gone. */
+  readonly finished?: (exchange: Finished) => void;
+  /** Milliseconds in which a request's head must be complete. Default 60 000. */
+  readonly headTimeout?: number;
+  /** Milliseconds for which a client may send or take nothing when it is its turn. Default 60 000. */
+  readonly idleTimeout?: number;
+  /** Milliseconds for which a connection is kept open between requests. Default 75 000. */
+  readonly keepAliveTimeout?: number;
+}
+
+/** Bytes that a request's head may have. */
+const MAX_HEAD = 32 * 1024;
+
+/**
+ * Makes an HTTP/1.1 server that answers with `handler`; to `listen` is the caller's. Once it is
+ * closed, answers still under way end their connections. Throws a `TypeError` for wrong options.
+ */
+export function createServer(options: ServerOptions): Server {
+  const { handler, tunnel, site = 'default', finished, idleTimeout = 60_000 } = options;
+  const receive = receiver(site, options.trusted);
+  const connections = new WeakMap<Duplex, Connection>();
+
+  const unknownExpectation = new HeadgateError(
+    'EXPECTATION_FAILED',
+    'the only expectation known here is 100-continue',
+  );
+  const server = createHttpServer({
+    maxHeaderSize: MAX_HEAD,
+    headersTimeout: options.headTimeout ?? 60_000,
+    requestTimeout: 0, // an upload may take hours; a silence in it may not: idleTimeout
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: options.keepAliveTimeout ?? 75_000,
+    requireHostHeader: false, // the guard's rule is stricter, and its answer is reported
+    shouldUpgradeCallback: (req) => tunnel !== undefined && isWebSocket(req),
+  });
+  server.maxHeadersCount = 0; // a limit here drops what is over it in silence; the guard counts
+  server.timeout = idleTimeout;
+
+  const service: Service = { server, handler, receive, finished, idleTimeout };
+  const serveWith =
+    (circumstances?: Circumstances) => (req: IncomingMessage, res: ServerResponse) =>
+      serve(service, connectionOf(req.socket), req, res, circumstances);
+
+  server.on('request', serveWith());
+  server.on('checkContinue', serveWith({ expectsContinue: true }));
+  server.on('checkExpectation', serveWith({ refusal: unknownExpectation }));
+  server.on('connect', (req, socket) => serveWith()(req, responseOn(req, socket)));
+  server.on('upgrade', openTunnel);
+  server.on('clientError', refuseUnparsed);
+  return server;
+
+  function connectionOf(socket: Duplex): Connection {
+    let connection = connections.get(socket);
+    if (!connection) {
+      connection = { bytesRead: 0, open: 0, isOver: false, newest: undefined, onIdle: undefined };
+      connections.set(socket, connection);
+    }
+    return connection;
+  }
+
+  function openTunnel(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const started = performance.now();
+    const { signal } = new AbortController();
+    const { request, refused } = receive(
+      req,
+      () => signal,
+      () => EMPTY,
+    );
+    if (refused || !tunnel) serveWith()(req, responseOn(req, socket));
+    else
+      tunnel(request, { req, socket, head }, (outcome) => {
+        const bytesIn = bytesSince(connectionOf(socket), req.socket);
+        const ms = performance.now() - started;
+        finished?.({ request, bytesIn, bytesOut: req.socket.bytesWritten, ms, ...outcome });
+      });
+  }
+
+  /** Refuses what Node's parser could not read, after what the client is still owed. */
+  function refuseUnparsed(cause: NodeJS.ErrnoException, socket: Duplex): void {
+    const error = parserError(cause);
+    const connection = connectionOf(socket);
+    const { newest, open } = connection;
+    const refuse = () => {
+      socket.end(onTheWire(errorResponse(error)));
+      const { signal } = new AbortController();
+      const request: ProxyRequest = { ...UNREADABLE, site, signal: () => signal };
+      finished?.({ request, status: error.status, bytesIn: 0, bytesOut: 0, ms: 0, error });
+    };
+    const isCutShort = cause.code === 'HPE_INVALID_EOF_STATE' && newest?.req.complete === false;
+    if (!socket.writable || cause.code === 'ECONNRESET' || isCutShort) socket.destroy();
+    else if (newest && !newest.req.complete) newest.abort(error);
+    else if (open > 0) connection.onIdle = refuse;
+    else refuse();
+  }
+}
+
+/** Stands for a request of which not even the head could be read. */
+const UNREADABLE = {
+  id: '',
+  method: '',
+  url: '',
+  headers: toHeaders([]),
+  body: EMPTY,
+  scheme: 'http',
+  client: '',
+} as const;
+
+function parserError(cause: NodeJS.ErrnoException): HeadgateError {
+  switch (cause.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new HeadgateError('HEADERS_TOO_LARGE', `the head is over ${MAX_HEAD} bytes`, cause);
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new HeadgateError('BODY_TOO_LARGE', 'the chunk extensions are too long', cause);
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HeadgateError('REQUEST_TIMEOUT', 'the head did not come in time', cause);
+    default:
+      return new HeadgateError('BAD_REQUEST', 'the request is not valid HTTP', cause);
+  }
+}
+
+/** A response as bytes, for a connection on which no exchange could begin. */
+function onTheWire({ status, headers, body }: ProxyResponse): string {
+  const raw = [...toRaw(headers), 'content-length', String((body as Buffer).length)];
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close'];
+  for (let i = 0; i < raw.length; i += 2) lines.push(`${raw[i]}: ${raw[i + 1]}`);
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
+}

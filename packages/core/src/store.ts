@@ -1,0 +1,25 @@
+/** Where middleware keep bytes. The interface only; `@headgate/store` has the stores. */
+
+/**
+ * A store of bytes. It knows no HTTP and may forget anything at any time. Every method may reject;
+ * whoever uses a store takes that as a miss. Times are milliseconds.
+ *
+ * Keys are readable (`preview GET https://host/path?query`), so that a prefix of them means
+ * something. A value that `get` gave must not be changed; the same Buffer may be given again.
+ */
+export interface CacheStore {
+  get(key: string): Promise<Buffer | undefined>;
+  /** Keeps `value` for at most `ttl` milliseconds. */
+  set(key: string, value: Buffer, ttl: number): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** Forgets every key that begins with `prefix` (`''`: all) and tells how many there were. */
+  purge(prefix: string): Promise<number>;
+  /**
+   * Runs `make` once for all who ask for `key` while it is under way, and gives its result, or its
+   * rejection, to all of them. `make` keeps its result by `set`; when the key is deleted or purged
+   * meanwhile, what was made is still answered, but that `set` keeps nothing.
+   */
+  collapse(key: string, make: () => Promise<Buffer>): Promise<Buffer>;
+  /** Lets go of connections and timers. What comes after it may reject. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,206 @@
+/**
+ * The tunnel beside the onion: carries WebSockets by http-proxy-3. What it would do unchecked (tunnel
+ * whatever says 101, buffer a refusal without end, wait for ever) is taken out of its hands.
+ */
+import { createHash } from 'node:crypto';
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import httpProxy from 'http-proxy-3';
+import { HeadgateError } from './errors.ts';
+import type { Finished, ProxyRequest, ProxyResponse } from './exchange.ts';
+import { forwardedFields } from './forwarded.ts';
+import { field, rawFields, toEndToEnd } from './headers.ts';
+import { errorResponse, send } from './send.ts';
+import { toOrigin, toResponse } from './upstream.ts';
+
+/** The client's side of a tunnel, as Node's `upgrade` event gives it. */
+export interface TunnelClient {
+  readonly req: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** How a tunnel ended: 101 when it was one, else the status of the refusal. */
+export type TunnelOutcome = Pick<Finished, 'status' | 'response' | 'error'>;
+
+/** Opens a tunnel for an upgrade request, or answers that there is none; tells once how it ended. */
+export type Tunnel = (
+  request: ProxyRequest,
+  client: TunnelClient,
+  finished: (outcome: TunnelOutcome) => void,
+) => void;
+
+/** How tunnels are opened and kept. Times in milliseconds. */
+export interface TunnelOptions {
+  /** For a new connection to the upstream to be made. Default 5 000. */
+  readonly connectTimeout?: number;
+  /** For the upstream to answer the handshake. Default 60 000. */
+  readonly headTimeout?: number;
+  /** For which a tunnel may be silent in both directions. Default 3 600 000, an hour. */
+  readonly idleTimeout?: number;
+}
+
+/** Milliseconds of silence after which TCP asks whether the other side is still there. */
+const TCP_KEEP_ALIVE = 30_000;
+
+/** What a server adds to the key to prove that it speaks WebSocket (RFC 6455 section 1.3). */
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** True for a well-formed WebSocket handshake without a body (RFC 6455 section 4.1). */
+export function isWebSocket({ method, httpVersion, rawHeaders }: IncomingMessage): boolean {
+  const only = (name: string) => {
+    const [value, ...more] = rawFields(rawHeaders, name);
+    return more.length === 0 ? value : undefined;
+  };
+  return (
+    method === 'GET' &&
+    httpVersion === '1.1' &&
+    only('upgrade')?.toLowerCase() === 'websocket' &&
+    only('sec-websocket-version') === '13' &&
+    /^[+/0-9A-Za-z]{22}==$/.test(only('sec-websocket-key') ?? '') &&
+    rawFields(rawHeaders, 'transfer-encoding').length === 0 &&
+    rawFields(rawHeaders, 'content-length').every((length) => length === '0')
+  );
+}
+
+/** A Node response on a socket that left its server's hands; it ends the connection. */
+export function responseOn(req: IncomingMessage, socket: Duplex): ServerResponse {
+  socket.on('error', () => {});
+  const res = new ServerResponse(req);
+  res.shouldKeepAlive = false;
+  res.assignSocket(socket as Socket);
+  res.once('finish', () => (socket as Socket).destroySoon());
+  socket.on('drain', () => res.emit('drain')); // the server would pass it on; it is gone
+  return res;
+}
+
+/** Makes the tunnel to an origin. Throws a `TypeError` for a URL that is no origin. */
+export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
+  const { connectTimeout = 5_000, headTimeout = 60_000, idleTimeout = 3_600_000 } = options;
+  const origin = toOrigin(url);
+  const proxy = httpProxy.createProxyServer({
+    target: origin.url,
+    toProxy: true,
+    prependPath: false,
+  });
+  proxy.on('error', () => {}); // every fault is seen where it happens; unheard, this would throw
+  let opened: ClientRequest | undefined;
+  proxy.on('proxyReqWs', (outgoing) => {
+    opened = outgoing;
+  });
+
+  return (request, { req, socket, head }, finished) => {
+    let outcome: TunnelOutcome = { status: 499 };
+    let isSettled = false;
+    socket.on('error', () => {});
+    socket.once('close', () => {
+      outgoing.destroy();
+      finished(outcome);
+    });
+
+    proxy.ws(
+      shim(request),
+      socket as Socket,
+      head,
+      { ssl: target(request), connectTimeout },
+      () => {},
+    );
+    const outgoing = opened as ClientRequest;
+    const [connect] = outgoing.listeners('upgrade');
+    for (const event of ['upgrade', 'response', 'error']) outgoing.removeAllListeners(event);
+
+    const refuse = (response: ProxyResponse, error?: HeadgateError) => {
+      isSettled = true;
+      outcome = { status: response.status, response, ...(error && { error }) };
+      send(response, responseOn(req, socket), { isLast: true });
+    };
+    const fail = (cause: Error) => {
+      if (isSettled) return;
+      outgoing.destroy();
+      const error = toFailure(cause);
+      refuse(errorResponse(error), error);
+    };
+
+    outgoing.maxHeadersCount = 0; // a limit here drops what is over it in silence
+    outgoing.setTimeout(headTimeout, () =>
+      fail(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream fell silent')),
+    );
+    outgoing.on('error', fail);
+    outgoing.on('close', () => fail(new Error('the upstream gave no response')));
+    outgoing.on('response', (incoming: IncomingMessage) => {
+      try {
+        refuse(toResponse(incoming, 'GET'));
+      } catch (error) {
+        incoming.destroy();
+        fail(error as Error);
+      }
+    });
+    outgoing.on('upgrade', (incoming: IncomingMessage, upstream: Socket, first: Buffer) => {
+      if (!isAccepted(incoming, request)) {
+        upstream.destroy();
+        return fail(
+          new HeadgateError('UPSTREAM_BROKEN', 'the upstream switched to something else'),
+        );
+      }
+      isSettled = true;
+      outcome = { status: 101 };
+      incoming.headers = upgradeFields(incoming.rawHeaders);
+      socket.setDefaultEncoding('latin1'); // so that field values keep their bytes
+      connect?.call(outgoing, incoming, upstream, first);
+      upstream.once('close', () => (socket as Socket).destroySoon());
+      for (const side of [socket as Socket, upstream]) side.setKeepAlive(true, TCP_KEEP_ALIVE);
+      (socket as Socket).setTimeout(idleTimeout, () => socket.destroy());
+    });
+  };
+
+  /** What http-proxy-3 reads of a request; our fields, so that none of its own rules apply. */
+  function shim(request: ProxyRequest): IncomingMessage {
+    const headers = {
+      ...request.headers,
+      ...forwardedFields(request),
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+    };
+    const { url } = request;
+    return {
+      method: 'GET',
+      url,
+      headers,
+      httpVersion: '1.1',
+      httpVersionMajor: 1,
+    } as IncomingMessage;
+  }
+
+  /** Options of the upstream request. It would rewrite the path, so the path can't be written. */
+  function target({ url }: ProxyRequest): object {
+    const base = { servername: origin.servername };
+    return Object.defineProperty(base, 'path', { get: () => url, set: () => {}, enumerable: true });
+  }
+}
+
+/** True when the upstream really switched to the WebSocket that was asked for. */
+function isAccepted({ rawHeaders }: IncomingMessage, { headers }: ProxyRequest): boolean {
+  const proof = createHash('sha1').update(`${field(headers, 'sec-websocket-key')}${GUID}`);
+  return (
+    rawFields(rawHeaders, 'upgrade').join().toLowerCase() === 'websocket' &&
+    rawFields(rawHeaders, 'sec-websocket-accept').join() === proof.digest('base64')
+  );
+}
+
+function upgradeFields(raw: readonly string[]): IncomingHttpHeaders {
+  const headers = { ...toEndToEnd(raw), connection: 'Upgrade', upgrade: 'websocket' };
+  return headers as unknown as IncomingHttpHeaders;
+}
+
+function toFailure(cause: Error): HeadgateError {
+  if (cause instanceof HeadgateError) return cause;
+  if ('code' in cause && cause.code === 'ECONNECT_TIMEOUT')
+    return new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream took too long to connect', cause);
+  return new HeadgateError('UPSTREAM_UNREACHABLE', "the upstream can't be reached", cause);
+}

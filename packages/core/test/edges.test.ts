@@ -1,0 +1,753 @@
+/** Both edges over raw sockets: what a client sends, byte for byte, and what its origin gets to see. */
+import { createServer as createTcpServer, type Socket } from 'node:net';
+import t from 'tap';
+import { front, listen, OK, rawOrigin, talk, until } from './wire.ts';
+
+const H = 'Host: t.example\r\n';
+const SMUGGLED = 'GET /SMUGGLED HTTP/1.1\r\nHost: t.example\r\n\r\n';
+const CHUNKED = `${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`;
+
+const get = (target: string) => `GET ${target} HTTP/1.1\r\n${H}\r\n`;
+const statusOf = (head: string | undefined) => Number(head?.split(' ')[1]);
+const targetOf = (head: string | undefined) => head?.split(' ')[1];
+const fieldOf = (head: string | undefined, name: string) =>
+  new RegExp(`^${name}: (.*)$`, 'im').exec(head ?? '')?.[1]?.trim();
+
+t.test('targets go upstream byte for byte', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  for (const target of [
+    '/',
+    '/a%2Fb',
+    '/a/../b',
+    '/public/%2e%2e/admin',
+    '/a/./b',
+    '//evil.example/a',
+    '///a',
+    '/..;/x',
+    '/{}',
+    "/?x='1'&y=[2]",
+    '/a?',
+    '/a??',
+    '/a"b{c}|d^e`f~<g>',
+    '/%00%5c%2561',
+    `/${'long/'.repeat(1500)}`,
+  ]) {
+    await talk(port, get(target));
+    t.equal(targetOf(origin.requests.at(-1)?.head), target);
+  }
+});
+
+t.test('a target in absolute-form for the own host is reduced to origin-form', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  for (const [absolute, target] of [
+    ['http://t.example/a%2Fb?c', '/a%2Fb?c'],
+    ['HTTP://T.Example/x', '/x'],
+    ['http://t.example', '/'],
+    ['http://t.example?q', '/?q'],
+  ] as const) {
+    await talk(port, get(absolute));
+    t.equal(targetOf(origin.requests.at(-1)?.head), target, absolute);
+    t.equal(fieldOf(origin.requests.at(-1)?.head, 'host'), 't.example');
+  }
+});
+
+t.test(
+  'what two readers could understand in two ways is refused, and nothing goes upstream',
+  async (t) => {
+    const origin = await rawOrigin(t);
+    const { port, reports } = await front(t, origin.url);
+    const rows: [why: string, input: string, status: number][] = [
+      ['backslash in the target', get('/\\evil.example/a'), 400],
+      ['brackets that crash URL parsers', get('/\\['), 400],
+      ['fragment in the target', get('/a#b'), 400],
+      ['asterisk for GET', get('*'), 400],
+      ['target without slash', get('evil'), 400],
+      ['userinfo in absolute-form', get('http://a@t.example/'), 400],
+      ['port out of range in absolute-form', get('http://t.example:99999/a'), 400],
+      ['broken IPv6 in absolute-form', get('http://['), 400],
+      ['another scheme', get('file:///etc/passwd'), 400],
+      ['another host in absolute-form', get('http://other.example/a'), 421],
+      ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
+      ['no Host in HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n', 400],
+      ['two Hosts', `GET / HTTP/1.1\r\n${H}Host: evil.example\r\n\r\n`, 400],
+      ['a list as Host', 'GET / HTTP/1.1\r\nHost: a, b\r\n\r\n', 400],
+      ['userinfo in Host', 'GET / HTTP/1.1\r\nHost: a@b\r\n\r\n', 400],
+      ['a slash in Host', 'GET / HTTP/1.1\r\nHost: a/x\r\n\r\n', 400],
+      ['port out of range in Host', 'GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n', 400],
+      ['empty Host', 'GET / HTTP/1.1\r\nHost:\r\n\r\n', 400],
+      ['half an IPv6 address as Host', 'GET / HTTP/1.1\r\nHost: [::1\r\n\r\n', 400],
+      ['HTTP/2.0 as a version', `GET / HTTP/2.0\r\n${H}\r\n`, 505],
+      [
+        'Transfer-Encoding in HTTP/1.0',
+        `POST / HTTP/1.0\r\n${H}Transfer-Encoding: chunked\r\n\r\n${CHUNKED}`,
+        400,
+      ],
+      [
+        'an empty member before chunked',
+        `POST / HTTP/1.1\r\n${H}Transfer-Encoding: ,chunked\r\n\r\n${CHUNKED}`,
+        501,
+      ],
+      [
+        'gzip before chunked',
+        `POST / HTTP/1.1\r\n${H}Transfer-Encoding: gzip, chunked\r\n\r\n${CHUNKED}`,
+        501,
+      ],
+      [
+        'Content-Length and Transfer-Encoding',
+        `POST / HTTP/1.1\r\n${H}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nX`,
+        400,
+      ],
+      [
+        'two Content-Lengths',
+        `POST / HTTP/1.1\r\n${H}Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello`,
+        400,
+      ],
+      ['a signed Content-Length', `POST / HTTP/1.1\r\n${H}Content-Length: +5\r\n\r\nhello`, 400],
+      ['more than 128 field lines', `GET / HTTP/1.1\r\n${H}${'a: b\r\n'.repeat(128)}\r\n`, 431],
+      [
+        'fields that Node would drop, framing behind them',
+        `GET / HTTP/1.1\r\n${H}${'a:\r\n'.repeat(1100)}Content-Length: ${SMUGGLED.length}\r\n\r\n${SMUGGLED}`,
+        431,
+      ],
+      ['a head of over 32 KiB', `GET / HTTP/1.1\r\n${H}a: ${'b'.repeat(33_000)}\r\n\r\n`, 431],
+      [
+        'an unknown expectation',
+        `POST / HTTP/1.1\r\n${H}Expect: 200-ok\r\nContent-Length: 1\r\n\r\nx`,
+        417,
+      ],
+      ['TRACE', `TRACE / HTTP/1.1\r\n${H}\r\n`, 405],
+      ['CONNECT', 'CONNECT t.example:443 HTTP/1.1\r\nHost: t.example:443\r\n\r\n', 405],
+      ['no HTTP at all', 'SSH-2.0-OpenSSH\r\n\r\n', 400],
+      ['a bare LF in a field', `GET / HTTP/1.1\r\n${H}a: b\nc\r\n\r\n`, 400],
+    ];
+    for (const [why, input, status] of rows) {
+      const { messages, end } = await talk(port, input, { answers: 2 });
+      t.equal(statusOf(messages[0]?.head), status, why);
+      t.equal(messages.length, 1, `${why}: answered once`);
+      t.not(end, 'hung', `${why}: the connection ends`);
+      t.equal(reports.at(-1)?.status, status, `${why}: reported`);
+    }
+    t.equal(reports.length, rows.length, 'each reported exactly once');
+    t.same(origin.requests, []);
+    t.equal(origin.bytes, '');
+  },
+);
+
+t.test('128 field lines pass', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  const { messages } = await talk(port, `GET / HTTP/1.1\r\n${H}${'a: b\r\n'.repeat(127)}\r\n`);
+  t.equal(statusOf(messages[0]?.head), 200);
+  t.equal(origin.requests[0]?.head.match(/^a: b$/gm)?.length, 127);
+});
+
+t.test('OPTIONS * is answered here', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  const { messages } = await talk(port, `OPTIONS * HTTP/1.1\r\n${H}\r\n`);
+  t.equal(statusOf(messages[0]?.head), 204);
+  t.same(origin.requests, []);
+});
+
+t.test(
+  'a body is framed upstream whatever the method, so that nothing in it is a request',
+  async (t) => {
+    const origin = await rawOrigin(t);
+    const { port } = await front(t, origin.url);
+    for (const method of [
+      'GET',
+      'HEAD',
+      'DELETE',
+      'OPTIONS',
+      'POST',
+      'PUT',
+      'PATCH',
+      'PROPFIND',
+      'REPORT',
+    ]) {
+      const isHead = method === 'HEAD';
+      const chunked = `${method} /c HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${CHUNKED}`;
+      await talk(port, chunked, { isHead });
+      t.match(origin.requests.at(-1)?.head, /^transfer-encoding: chunked$/im, `${method}, chunked`);
+      t.equal(origin.requests.at(-1)?.body.includes(SMUGGLED), true);
+
+      const counted = `${method} /l HTTP/1.1\r\n${H}Content-Length: ${SMUGGLED.length}\r\n\r\n${SMUGGLED}`;
+      await talk(port, counted, { isHead });
+      t.equal(
+        fieldOf(origin.requests.at(-1)?.head, 'content-length'),
+        String(SMUGGLED.length),
+        `${method}, counted`,
+      );
+      t.equal(origin.requests.at(-1)?.body, SMUGGLED);
+
+      const nominated = `${method} /n HTTP/1.1\r\n${H}Connection: close, Transfer-Encoding, Content-Length\r\nTransfer-Encoding: chunked\r\n\r\n${CHUNKED}`;
+      await talk(port, nominated, { isHead });
+      t.match(
+        origin.requests.at(-1)?.head,
+        /^transfer-encoding: chunked$/im,
+        `${method}, nominated`,
+      );
+    }
+    t.equal(origin.requests.length, 27);
+    t.equal(
+      origin.requests.some(({ head }) => head.includes('/SMUGGLED')),
+      false,
+    );
+  },
+);
+
+t.test('a request without a body says so as its client did', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  for (const [method, length] of [
+    ['GET', undefined],
+    ['DELETE', undefined],
+    ['OPTIONS', undefined],
+    ['POST', '0'],
+    ['PUT', '0'],
+  ] as const) {
+    await talk(port, `${method} / HTTP/1.1\r\n${H}\r\n`);
+    t.equal(fieldOf(origin.requests.at(-1)?.head, 'content-length'), length, method);
+    t.notMatch(origin.requests.at(-1)?.head, /transfer-encoding/i);
+  }
+});
+
+t.test('Host is preserved', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  for (const host of ['t.example', 'T.Example:8080', '[::1]:80', '192.0.2.7', 'a_b.example']) {
+    await talk(port, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    t.equal(fieldOf(origin.requests.at(-1)?.head, 'host'), host);
+  }
+});
+
+t.test(
+  'hop-by-hop fields stay behind in both directions, and what Connection names with them',
+  async (t) => {
+    const origin = await rawOrigin(
+      t,
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close, X-Nominated, Set-Cookie, Content-Security-Policy\r\n' +
+        'Keep-Alive: timeout=1\r\nProxy-Authenticate: Basic\r\nProxy-Connection: close\r\nUpgrade: h2,h2c\r\nTE: x\r\n' +
+        'Trailer: X-T\r\nX-Nominated: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n' +
+        "Content-Security-Policy: img-src 'self'\r\nContent-Security-Policy: font-src 'self'\r\nX-Kept: 1\r\n\r\nok",
+    );
+    const { port } = await front(t, origin.url);
+    const { messages, end } = await talk(
+      port,
+      `GET / HTTP/1.1\r\n${H}Connection: keep-alive, X-Secret, X-Forwarded-For, Host, Cookie, Authorization\r\nX-Secret: 1\r\n` +
+        'Keep-Alive: 300\r\nTE: trailers\r\nTrailer: X\r\nProxy-Authorization: Basic eA==\r\nProxy-Connection: keep-alive\r\n' +
+        'Proxy: http://evil.example\r\nHTTP2-Settings: AAA\r\nUpgrade: h2c\r\nCookie: a=1\r\nCookie: b=2\r\n' +
+        'Authorization: Bearer x\r\nX-Kept: 1\r\n\r\n',
+    );
+    const upstream = origin.requests[0]?.head;
+    for (const gone of [
+      'x-secret',
+      'keep-alive',
+      'te',
+      'trailer',
+      'proxy-authorization',
+      'proxy-connection',
+      'proxy',
+      'http2-settings',
+      'upgrade',
+    ])
+      t.equal(fieldOf(upstream, gone), undefined, `${gone} does not go upstream`);
+    t.equal(fieldOf(upstream, 'cookie'), 'a=1; b=2');
+    t.equal(fieldOf(upstream, 'authorization'), 'Bearer x');
+    t.equal(fieldOf(upstream, 'x-kept'), '1');
+    t.equal(fieldOf(upstream, 'x-forwarded-for'), '127.0.0.1');
+    t.equal(fieldOf(upstream, 'connection'), 'keep-alive', 'our own word on our own connection');
+
+    const client = messages[0]?.head ?? '';
+    for (const gone of [
+      'x-nominated',
+      'proxy-authenticate',
+      'proxy-connection',
+      'upgrade',
+      'te',
+      'trailer',
+    ])
+      t.equal(fieldOf(client, gone), undefined, `${gone} does not come back`);
+    t.equal(fieldOf(client, 'connection'), 'keep-alive');
+    t.notMatch(client, /timeout=1$/im);
+    t.equal(fieldOf(client, 'x-kept'), '1');
+    t.equal(
+      client.match(/^set-cookie:/gim)?.length,
+      2,
+      'cookies stay apart and cannot be nominated away',
+    );
+    t.equal(client.match(/^content-security-policy:/gim)?.length, 2, 'every policy stays');
+    t.equal(end, 'answered');
+  },
+);
+
+t.test('a client cannot say who it is, nor rewrite what it asks', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  await talk(
+    port,
+    `GET / HTTP/1.1\r\n${H}X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n` +
+      'X-Forwarded-Prefix: /x\r\nForwarded: for=6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nClient-IP: 6.6.6.6\r\nX-Original-URL: /admin\r\n' +
+      'X-Rewrite-URL: /admin\r\nX-HTTP-Method-Override: DELETE\r\nX_Forwarded_For: 6.6.6.6\r\nX-Forwarded_Proto: https\r\n\r\n',
+  );
+  const head = origin.requests[0]?.head ?? '';
+  t.notMatch(head, /6\.6\.6\.6|evil|admin|DELETE|_/);
+  t.equal(fieldOf(head, 'x-forwarded-for'), '127.0.0.1');
+  t.equal(fieldOf(head, 'x-forwarded-proto'), 'http');
+  t.equal(fieldOf(head, 'x-forwarded-host'), 't.example');
+  t.equal(fieldOf(head, 'x-real-ip'), '127.0.0.1');
+  t.equal(fieldOf(head, 'forwarded'), 'for=127.0.0.1;host="t.example";proto=http');
+});
+
+t.test('a trusted proxy in front is believed', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url, { trusted: ['loopback'] });
+  await talk(
+    port,
+    `GET / HTTP/1.1\r\n${H}X-Forwarded-For: 6.6.6.6, 198.51.100.9, 127.0.0.1\r\nX-Forwarded-Proto: https\r\n\r\n`,
+  );
+  const head = origin.requests[0]?.head;
+  t.equal(
+    fieldOf(head, 'x-forwarded-for'),
+    '198.51.100.9',
+    'the right-most address that is not a proxy',
+  );
+  t.equal(fieldOf(head, 'x-forwarded-proto'), 'https');
+});
+
+t.test('requests on one connection are answered in order, and none after the last', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+
+  const two = await talk(port, get('/a') + get('/b'), { answers: 2 });
+  t.same(
+    two.messages.map(({ head }) => statusOf(head)),
+    [200, 200],
+  );
+  t.same(
+    origin.requests.map(({ head }) => targetOf(head)),
+    ['/a', '/b'],
+  );
+
+  const bad = await talk(port, `${get('/c')}BAD\r\n\r\n`, { answers: 3 });
+  t.same(
+    bad.messages.map(({ head }) => statusOf(head)),
+    [200, 400],
+  );
+  t.equal(bad.end, 'closed');
+
+  const over = await talk(port, `GET /d HTTP/1.1\r\n${H}${H}\r\n${get('/NEVER')}`, { answers: 2 });
+  t.same(
+    over.messages.map(({ head }) => statusOf(head)),
+    [400],
+  );
+  t.equal(
+    origin.requests.some(({ head }) => head.includes('/NEVER')),
+    false,
+    'what follows a refusal is void',
+  );
+});
+
+t.test('a body that breaks off never looks whole to the origin', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port, reports } = await front(t, origin.url);
+  const bad: [why: string, pieces: string[]][] = [
+    [
+      'a chunk size that is none',
+      [`POST /1 HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`, 'zz\r\n'],
+    ],
+    [
+      'a chunk longer than it says',
+      [`POST /2 HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n5\r\nhello`, 'XX0\r\n\r\n'],
+    ],
+  ];
+  for (const [why, pieces] of bad) {
+    const { messages, end } = await talk(port, pieces, { answers: 2 });
+    t.same(
+      messages.map(({ head }) => statusOf(head)),
+      [400],
+      why,
+    );
+    t.equal(end, 'closed');
+  }
+  await talk(port, [`POST /3 HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n5\r\nhel`], {
+    patience: 200,
+  });
+  await talk(port, [`POST /4 HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nhello`], { patience: 200 });
+  await until(() => reports.length === 4 && origin.sockets.size === 0);
+  t.equal(origin.sockets.size, 0, 'no connection is left open');
+  t.same(origin.requests, [], 'the origin never saw the end of one');
+  t.same(
+    reports.map(({ error }) => error && 'code' in error && error.code),
+    ['BAD_REQUEST', 'BAD_REQUEST', 'CLIENT_GONE', 'CLIENT_GONE'],
+  );
+});
+
+t.test('the 100 goes out when the body is first read, and Expect stays here', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  const expecting = (more: string) => `POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\n${more}\r\n`;
+
+  const { text } = await talk(port, [expecting('Content-Length: 5\r\n'), 'hello']);
+  t.match(text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+  t.equal(fieldOf(origin.requests[0]?.head, 'expect'), undefined);
+  t.equal(origin.requests[0]?.body, 'hello');
+
+  const chunked = await talk(port, [
+    expecting('Transfer-Encoding: chunked\r\n'),
+    '5\r\nhello\r\n0\r\n\r\n',
+  ]);
+  t.match(chunked.text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+
+  const answering = await front(t, origin.url, {
+    handler: async () => ({ status: 403, headers: {}, body: Buffer.from('no') }),
+  });
+  const refused = await talk(answering.port, expecting('Content-Length: 5\r\n'), { answers: 2 });
+  t.match(
+    refused.text,
+    /^HTTP\/1\.1 403 /,
+    'a layer that answers without reading never invites the body',
+  );
+  t.equal(refused.end, 'closed', 'and does not wait for it');
+});
+
+t.test(
+  'an answer given before the body was read does not turn the body into a request',
+  async (t) => {
+    const seen: string[] = [];
+    const { port } = await front(t, 'http://127.0.0.1:9', {
+      handler: async ({ url }) => {
+        seen.push(url);
+        return { status: 200, headers: {}, body: Buffer.from('hit') };
+      },
+    });
+    const { messages } = await talk(
+      port,
+      [
+        `GET /hit HTTP/1.1\r\n${H}Content-Length: ${SMUGGLED.length}\r\n\r\n`,
+        SMUGGLED + get('/next'),
+      ],
+      { answers: 2 },
+    );
+    t.equal(messages.length, 2);
+    t.same(seen, ['/hit', '/next']);
+  },
+);
+
+t.test("an origin's faults: never a hang, never a clean end, never a crash", async (t) => {
+  const head = 'HTTP/1.1 200 OK\r\n';
+  const LENGTH_10 = `${head}Content-Length: 10\r\n\r\nabc`;
+  const write = (text: string, then: 'end' | 'reset') => (socket: Socket) => {
+    socket.write(text, 'latin1', () => {
+      if (then === 'end') socket.end();
+      else setTimeout(() => socket.resetAndDestroy(), 30);
+    });
+  };
+  const rows: [
+    why: string,
+    answer: string | ((socket: Socket) => void),
+    status: number | 'cut off',
+  ][] = [
+    ['shorter than its length, then FIN', write(LENGTH_10, 'end'), 'cut off'],
+    ['shorter than its length, then RST', write(LENGTH_10, 'reset'), 'cut off'],
+    [
+      'chunks without the last, then FIN',
+      write(`${head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`, 'end'),
+      'cut off',
+    ],
+    [
+      'chunks without the last, then RST',
+      write(`${head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`, 'reset'),
+      'cut off',
+    ],
+    ['a bad chunk size at once', `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`, 'cut off'],
+    ['delimited by its end, then RST', write(`${head}\r\nabc`, 'reset'), 'cut off'],
+    ['no byte, then FIN', (socket) => socket.end(), 502],
+    ['no byte, then RST', (socket) => socket.resetAndDestroy(), 502],
+    ['half a head, then FIN', write('HTTP/1.1 200 OK\r\nContent-', 'end'), 502],
+    ['not HTTP', 'SSH-2.0-OpenSSH_9\r\n', 502],
+    ['status 000', 'HTTP/1.1 000 X\r\nContent-Length: 0\r\n\r\n', 502],
+    ['status 099', 'HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n', 502],
+    ['status 999', 'HTTP/1.1 999 X\r\nContent-Length: 0\r\n\r\n', 502],
+    [
+      'a 101 that nobody asked for',
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+      502,
+    ],
+    ['two lengths', `${head}Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc`, 502],
+    [
+      'a length and chunks',
+      `${head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      502,
+    ],
+    ['gzip as a transfer coding', `${head}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`, 502],
+    ['a head that never ends', `${head}a: ${'b'.repeat(70_000)}`, 502],
+    [
+      'a control character in the reason',
+      'HTTP/1.1 200 O\x01K\r\nContent-Length: 2\r\n\r\nok',
+      200,
+    ],
+    ['Trailer with a length', `${head}Trailer: X-T\r\nContent-Length: 2\r\n\r\nok`, 200],
+    [
+      'a trailer',
+      `${head}Trailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n`,
+      200,
+    ],
+    [
+      '102 and 103 before the answer',
+      `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${OK}`,
+      200,
+    ],
+    ['an 8-bit value', `${head}X-A: \xe4\xf6\xfc\r\nContent-Length: 2\r\n\r\nok`, 200],
+    [
+      '1100 fields, Set-Cookie last',
+      `${head}${'a: b\r\n'.repeat(1100)}Set-Cookie: last=1\r\nContent-Length: 2\r\n\r\nok`,
+      200,
+    ],
+  ];
+  for (const [why, answer, expected] of rows) {
+    const origin = await rawOrigin(
+      t,
+      typeof answer === 'function' ? (socket) => answer(socket) : answer,
+    );
+    const { port, reports } = await front(t, origin.url);
+    const { messages, text, end } = await talk(port, get('/'));
+    await until(() => reports.length > 0);
+    t.equal(reports.length, 1, `${why}: reported once`);
+    if (expected === 'cut off') {
+      t.same(messages, [], `${why}: no whole answer`);
+      t.match(end, /closed|reset/, `${why}: the connection ends`);
+      t.match(reports[0]?.error, { code: 'UPSTREAM_BROKEN' }, why);
+    } else {
+      t.equal(statusOf(messages[0]?.head), expected, why);
+      t.equal(end, 'answered', why);
+      t.notMatch(text, /x-t: 1|HTTP\/1\.1 10[123]/i, `${why}: trailers and 1xx end here`);
+    }
+    if (why.startsWith('1100'))
+      t.match(text, /set-cookie: last=1/i, 'nothing is dropped in silence');
+    if (why.startsWith('an 8-bit')) t.match(text, /x-a: \xe4\xf6\xfc/, 'bytes stay');
+  }
+});
+
+t.test(
+  'a body delimited by the end of an HTTP/1.0 connection is reset when it breaks off',
+  async (t) => {
+    const origin = await rawOrigin(t, (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
+      setTimeout(() => socket.end(), 50);
+    });
+    const { port } = await front(t, origin.url);
+    const { text, end } = await talk(port, `GET / HTTP/1.0\r\n${H}\r\n`);
+    t.match(text, /\r\n\r\nabc$/);
+    t.equal(end, 'reset', 'a FIN would be a clean end');
+  },
+);
+
+t.test('bytes behind an answer are never the next answer', async (t) => {
+  const origin = await rawOrigin(t, `${OK}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL`);
+  const { port } = await front(t, origin.url);
+  for (let i = 0; i < 5; i++) {
+    const { messages } = await talk(port, get('/'));
+    t.equal(messages[0]?.body, 'ok');
+  }
+});
+
+t.test('HEAD, 204 and 304 have no body and keep what they say of it', async (t) => {
+  for (const [method, answer, length] of [
+    ['HEAD', 'HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n', '12345'],
+    ['HEAD', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', undefined],
+    ['GET', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 12345\r\nETag: "x"\r\n\r\n', '12345'],
+    ['GET', 'HTTP/1.1 204 No Content\r\n\r\n', undefined],
+  ] as const) {
+    const origin = await rawOrigin(t, answer);
+    const { port } = await front(t, origin.url);
+    const request = `${method} / HTTP/1.1\r\n${H}\r\n`;
+    const { messages, text } = await talk(port, [request, request], { answers: 2, isHead: true });
+    t.equal(messages.length, 2, `${method}: the connection goes on`);
+    t.equal(fieldOf(messages[0]?.head, 'content-length'), length, `${method} ${length}`);
+    t.match(text, /\r\n\r\n$/, 'no body');
+    t.equal(origin.connections, 1, 'and so does the one to the origin');
+  }
+});
+
+t.test('Range and 206 pass', async (t) => {
+  const answer =
+    'HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-2/4\r\nContent-Length: 2\r\n\r\nbc';
+  const origin = await rawOrigin(t, answer);
+  const { port } = await front(t, origin.url);
+  const { messages } = await talk(
+    port,
+    `GET / HTTP/1.1\r\n${H}Range: bytes=1-2\r\nIf-Range: "x"\r\n\r\n`,
+  );
+  t.equal(fieldOf(origin.requests[0]?.head, 'range'), 'bytes=1-2');
+  t.equal(fieldOf(origin.requests[0]?.head, 'if-range'), '"x"');
+  t.equal(fieldOf(messages[0]?.head, 'content-range'), 'bytes 1-2/4');
+  t.equal(messages[0]?.body, 'bc');
+});
+
+t.test(
+  'a silence is a 504, before the head and after; an event stream may be silent',
+  async (t) => {
+    const silent = await rawOrigin(t, () => {});
+    const before = await front(t, silent.url, { upstream: { headTimeout: 150 } });
+    t.equal(statusOf((await talk(before.port, get('/'))).messages[0]?.head), 504);
+    await until(() => silent.sockets.size === 0);
+    t.equal(silent.sockets.size, 0, 'the connection is given up');
+
+    const half = await rawOrigin(t, 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc');
+    const after = await front(t, half.url, { upstream: { idleTimeout: 150 } });
+    const cut = await talk(after.port, get('/'));
+    t.match(cut.end, /closed|reset/);
+    await until(() => after.reports.length > 0);
+    t.match(after.reports[0]?.error, { code: 'UPSTREAM_TIMEOUT' });
+
+    const events = await rawOrigin(t, (socket) => {
+      socket.write(
+        'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 6\r\n\r\nabc',
+      );
+      setTimeout(() => socket.write('def'), 500);
+    });
+    const stream = await front(t, events.url, { upstream: { idleTimeout: 150 } });
+    t.equal((await talk(stream.port, get('/'))).messages[0]?.body, 'abcdef');
+  },
+);
+
+t.test('an origin that is not there is a 502', async (t) => {
+  const gone = createTcpServer();
+  const port = await listen(t, gone);
+  gone.close();
+  const nobody = await front(t, `http://127.0.0.1:${port}`);
+  const { messages } = await talk(nobody.port, get('/'));
+  t.equal(statusOf(messages[0]?.head), 502);
+  t.equal(messages[0]?.body, '502 Bad Gateway\n', 'without telling the client what stands behind');
+  t.match(nobody.reports[0]?.error, {
+    code: 'UPSTREAM_UNREACHABLE',
+    cause: { code: 'ECONNREFUSED' },
+  });
+
+  const unknown = await front(t, 'http://name.invalid');
+  t.equal(statusOf((await talk(unknown.port, get('/'))).messages[0]?.head), 502);
+});
+
+t.test('a connection that died while idle is not the client’s problem', async (t) => {
+  let count = 0;
+  const origin = await rawOrigin(t, (socket) => {
+    count += 1;
+    if (count % 2 === 0) socket.resetAndDestroy();
+    else socket.write(OK);
+  });
+  const { port } = await front(t, origin.url);
+  t.equal(statusOf((await talk(port, get('/1'))).messages[0]?.head), 200);
+  t.equal(
+    statusOf((await talk(port, get('/2'))).messages[0]?.head),
+    200,
+    'asked again on a new connection',
+  );
+  t.equal(origin.requests.length, 3);
+  t.equal(
+    statusOf((await talk(port, get('/3'))).messages[0]?.head),
+    502,
+    'once, and only on a connection that was idle',
+  );
+
+  count = 0;
+  t.equal(statusOf((await talk(port, get('/4'))).messages[0]?.head), 200);
+  const post = await talk(port, `POST /5 HTTP/1.1\r\n${H}Content-Length: 1\r\n\r\nx`);
+  t.equal(statusOf(post.messages[0]?.head), 502, 'never with a body');
+});
+
+t.test('many requests share few connections', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  for (let i = 0; i < 20; i++) await talk(port, get('/'));
+  t.equal(origin.connections, 1);
+});
+
+t.test('a client that is silent where it should speak is sent away', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port, reports } = await front(t, origin.url, {
+    idleTimeout: 200,
+    keepAliveTimeout: 200,
+  });
+
+  const body = await talk(port, `POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`, {
+    answers: 2,
+  });
+  t.same(
+    body.messages.map(({ head }) => statusOf(head)),
+    [408],
+    'in the middle of a body',
+  );
+  t.equal(body.end, 'closed');
+  t.match(reports[0]?.error, { code: 'REQUEST_TIMEOUT' });
+
+  const slow = await front(t, origin.url, { headTimeout: 300 });
+  const head = await talk(slow.port, 'GET / HTTP/1.1\r\nHos', { answers: 2 });
+  t.same(
+    head.messages.map(({ head }) => statusOf(head)),
+    [408],
+    'in the middle of a head',
+  );
+
+  const idle = await talk(port, get('/'), { answers: 2 });
+  t.equal(idle.messages.length, 1);
+  t.equal(idle.end, 'closed', 'between requests');
+});
+
+t.test('an origin that thinks for longer than a client may be silent is waited for', async (t) => {
+  const origin = await rawOrigin(t, (socket) => setTimeout(() => socket.write(OK), 500));
+  const { port } = await front(t, origin.url, { idleTimeout: 100 });
+  t.equal(statusOf((await talk(port, get('/'))).messages[0]?.head), 200);
+});
+
+t.test(
+  'what a middleware gets wrong is a 500 or 502, once, and the next request is served',
+  async (t) => {
+    const origin = await rawOrigin(t);
+    const wrong: [why: string, handler: () => Promise<never>, status: number][] = [
+      [
+        'a rejection',
+        async () => {
+          throw new Error('oops');
+        },
+        500,
+      ],
+      [
+        'a throw',
+        () => {
+          throw new Error('oops');
+        },
+        500,
+      ],
+      [
+        'a status that is none',
+        async () => ({ status: 42, headers: {}, body: Buffer.alloc(0) }) as never,
+        502,
+      ],
+      [
+        'a field that is none',
+        async () => ({ status: 200, headers: { 'x y': 'z' }, body: Buffer.alloc(0) }) as never,
+        502,
+      ],
+      [
+        'a line break in a value',
+        async () => ({ status: 200, headers: { x: 'a\r\nb: c' }, body: Buffer.alloc(0) }) as never,
+        502,
+      ],
+    ];
+    for (const [why, handler, status] of wrong) {
+      const { port, reports } = await front(t, origin.url, { handler });
+      const { messages } = await talk(port, get('/') + get('/'), { answers: 2 });
+      t.same(
+        messages.map(({ head }) => statusOf(head)),
+        [status, status],
+        why,
+      );
+      t.notMatch(messages[0]?.body, /oops/);
+      await until(() => reports.length === 2);
+      t.equal(reports.length, 2);
+    }
+  },
+);
