@@ -1,11 +1,23 @@
 /** Runs a middleware inside an application of the Connect kind: Express, Connect, Fastify's onRequest. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PassThrough } from 'node:stream';
-import { EMPTY } from './body.ts';
+import {
+  type IncomingMessage,
+  type ServerResponse,
+  validateHeaderName,
+  validateHeaderValue,
+} from 'node:http';
+import { isIP } from 'node:net';
+import { discard, EMPTY } from './body.ts';
 import { HeadgateError, toHeadgateError } from './errors.ts';
 import type { Handler, Middleware, ProxyRequest, ProxyResponse } from './exchange.ts';
-import { forwardedFields, isClaim, plainAddress } from './forwarded.ts';
-import { rawFields, toEndToEnd, toHeaders, toRaw } from './headers.ts';
+import {
+  forwardedFields,
+  isClaim,
+  type Origination,
+  originationBy,
+  plainAddress,
+} from './forwarded.ts';
+import { fields, rawFields, toEndToEnd, toHeaders, toRaw } from './headers.ts';
+import { intercept } from './intercept.ts';
 import { errorResponse, send } from './send.ts';
 
 /** A middleware as Connect, Express and Fastify's onRequest hook call it. */
@@ -15,196 +27,216 @@ export type ConnectMiddleware = (
   next: (error?: unknown) => void,
 ) => void;
 
-/** What Express adds to a request, where it is there. */
-interface GuestRequest extends IncomingMessage {
-  originalUrl?: string;
-  readonly baseUrl?: string;
-  readonly ip?: string;
-  readonly protocol?: string;
+/** How a middleware is run inside an application. */
+export interface ConnectOptions {
+  /**
+   * The proxies in front whose forwarding fields are believed, as the server's option of that name.
+   * Default: Express's own `trust proxy` in Express, nobody elsewhere.
+   */
+  readonly trusted?: readonly string[];
 }
 
-/** The four methods by which an application writes; while it is listened to they are ours. */
-const WRITERS = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
+/** What Express and Connect add to a request, where they do. */
+interface GuestRequest extends IncomingMessage {
+  originalUrl?: string;
+  query?: unknown;
+  readonly ip?: string;
+  readonly protocol?: string;
+  readonly app?: { get(setting: string): unknown };
+}
+
+/** Targets that mean the same to every reader; the same that Headgate's own server lets in. */
+const TARGET = /^\/[!$-[\]-~"]*$/;
+
+/** Fields that frame a body. They stay as they came, since the body does. */
+const FRAMING = ['content-length', 'transfer-encoding'] as const;
+
+/** Fields of earlier middleware that an answer adds to instead of replacing them. */
+const ADDED_TO = new Set(['set-cookie', 'vary']);
 
 let count = 0;
 
 /**
- * Makes a Connect middleware of one of ours. `next` is weaker here than in Headgate: it runs once an
- * exchange (a second call rejects) and on the application's own request, onto which a changed
- * method, target and fields are written; the body can't be replaced; and the application may give
- * up when its client leaves. What the application writes is held back until the middleware has
- * answered. An error before the application was asked goes to the host's `next`.
+ * Makes a Connect middleware of one of ours, for HTTP/1. An answer of its own keeps the fields that
+ * earlier middleware of the application has set; when the application was asked, its fields are in
+ * the response that `next` gives, and the answer has exactly those that the middleware returns. An
+ * error before the application was asked goes to the host's `next`, with its `status`; one after
+ * that is answered plainly, with its status and no reason.
+ *
+ * `next` is weaker here than in Headgate:
+ * - It runs once an exchange (a second call rejects), and not after the answer.
+ * - It runs on the application's own request. A changed method, target or set of fields is written
+ *   onto it, with the forwarding fields made anew. What was read from it before stays as it was:
+ *   install the middleware first, and in Fastify, which has chosen the route and read the query
+ *   before its hooks, in the `serverFactory` if it changes targets.
+ * - The body can't be replaced, nor read and passed on: both reject.
+ * - The application sees its client leave and may give up: then `next`, or the body that it gave,
+ *   rejects. If it falls silent instead, `next` never settles: whoever waits for longer than the
+ *   request's `signal` needs a limit of their own. If it goes on, its answer comes whole.
+ * - The application's reason phrase and trailers are dropped. Its 1xx responses go out by themselves.
+ *
+ * What the application writes after it was answered for is read by whoever still waits for it, and
+ * does no harm. Throws a `TypeError` for a wrong `trusted`.
  */
-export function toConnect(middleware: Middleware): ConnectMiddleware {
-  return (req, res, next) => {
-    const request = toRequest(req, res);
-    let restore: (() => void) | undefined;
+export function toConnect(
+  middleware: Middleware,
+  { trusted }: ConnectOptions = {},
+): ConnectMiddleware {
+  const origination = originationBy(trusted);
+  const originationOf = (req: GuestRequest): Origination => {
+    const { ip, protocol, socket, rawHeaders } = req;
+    const peer = socket.remoteAddress ?? '';
+    if (trusted === undefined && ip !== undefined && isIP(ip) > 0)
+      return { client: plainAddress(ip), scheme: protocol === 'https' ? 'https' : 'http' };
+    return origination(peer, 'encrypted' in socket, () => toHeaders(rawHeaders));
+  };
 
-    const ask: Handler = async (changed) => {
-      if (restore) throw new Error('next runs once an exchange inside another application');
-      if (changed.body !== request.body)
-        throw new TypeError("the request's body can't be replaced inside another application");
-      rewrite(req, request, changed);
-      const { response, release } = listenTo(res);
-      restore = release;
-      next();
-      return response;
-    };
+  return (req, res, next) => {
+    const { outlet, asked: askedBelow, hear } = intercept(res, req.method ?? '');
+    const isGone = () => res.destroyed && !askedBelow;
+    let isAsked = false;
 
     const answer = (response: ProxyResponse) => {
-      restore?.();
-      if (restore) for (const name of res.getHeaderNames()) res.removeHeader(name);
-      send(response, res, { writeHead });
+      const isLast = /\bclose\b/i.test(String(res.getHeader('connection')));
+      send(response, outlet, { writeHead, isLast });
     };
 
-    middleware(request, ask)
-      .then(answer)
-      .catch((cause: unknown) => {
-        if (!restore) next(cause);
-        else if (res.headersSent) res.destroy();
-        else answer(errorResponse(toHeadgateError(cause)));
-      });
+    const run = async () => {
+      const request = toRequest(
+        req,
+        askedBelow ?? { ...originationOf(req), signal: signalOf(res) },
+      );
+      const wasRead = req.readableDidRead;
+      const ask: Handler = async (changed) => {
+        if (isAsked) throw new Error('next runs once an exchange inside another application');
+        if (outlet.headersSent) throw new Error('next was called after the answer was given');
+        if (changed.body !== request.body || req.readableDidRead !== wasRead)
+          throw new TypeError("the request's body can't be replaced inside another application");
+        rewrite(req, request, changed);
+        isAsked = true;
+        const response = hear(changed);
+        next();
+        return response;
+      };
+
+      const response = await middleware(request, ask);
+      if (isGone()) return discard(response.body);
+      if (isAsked) for (const name of outlet.getHeaderNames()) outlet.removeHeader(name);
+      answer(response);
+    };
+
+    run().catch((cause: unknown) => {
+      const error = toHeadgateError(cause);
+      if (outlet.headersSent) outlet.destroy();
+      else if (isGone() && (isAsked || error.code === 'CLIENT_GONE')) return;
+      else if (isAsked) answer(errorResponse(error));
+      else next(cause);
+    });
   };
 }
 
-/** Field by field, for hosts that patch `writeHead` and expect it so. */
+/** Field by field, for hosts that patch `writeHead` and look at what was set before. */
 function writeHead(res: ServerResponse, status: number, raw: string[]): void {
-  for (const [name, value] of Object.entries(toHeaders(raw))) res.setHeader(name, value);
+  const headers = toHeaders(raw);
+  for (const name in headers) {
+    validateHeaderName(name);
+    for (const line of fields(headers, name)) validateHeaderValue(name, line);
+  }
+  for (const name in headers) {
+    if (ADDED_TO.has(name)) res.appendHeader(name, fields(headers, name));
+    else res.setHeader(name, fields(headers, name));
+  }
+  res.statusMessage = ''; // Node's own for this status, not that of the application's
   res.writeHead(status);
 }
 
-function toRequest(req: GuestRequest, res: ServerResponse): ProxyRequest {
-  let controller: AbortController | undefined;
-  const gone = () => new HeadgateError('CLIENT_GONE', 'the client left');
-  const signal = () => {
-    if (controller) return controller.signal;
-    controller = new AbortController();
-    if (res.destroyed) controller.abort(gone());
-    else res.once('close', () => !res.writableFinished && controller?.abort(gone()));
-    return controller.signal;
-  };
-  const { rawHeaders, socket } = req;
+/** What of a request isn't in its head. */
+type Circumstances = Pick<ProxyRequest, 'client' | 'scheme' | 'signal'> &
+  Partial<Pick<ProxyRequest, 'id' | 'site'>>;
+
+/** Throws a `HeadgateError` for a target that two readers could understand in two ways. */
+function toRequest(req: GuestRequest, circumstances: Circumstances): ProxyRequest {
+  const { method = '', rawHeaders } = req;
+  const url = req.originalUrl ?? req.url ?? '';
+  if (!TARGET.test(url)) throw new HeadgateError('BAD_REQUEST', 'the request target is not valid');
   const hasBody =
     rawFields(rawHeaders, 'transfer-encoding').length > 0 ||
     Number(rawFields(rawHeaders, 'content-length')[0] ?? 0) > 0;
   count += 1;
   return {
-    id: `guest-${count.toString(36)}`,
-    site: 'default',
-    method: req.method ?? '',
-    url: req.originalUrl ?? req.url ?? '',
+    id: circumstances.id ?? `connect-${count.toString(36)}`,
+    site: circumstances.site ?? 'default',
+    method,
+    url,
     headers: toEndToEnd(rawHeaders, isClaim),
     body: hasBody ? req : EMPTY,
-    scheme:
-      (req.protocol ?? ('encrypted' in socket ? 'https' : 'http')) === 'https' ? 'https' : 'http',
-    client: plainAddress(req.ip ?? socket.remoteAddress ?? ''),
-    signal,
+    scheme: circumstances.scheme,
+    client: circumstances.client,
+    signal: circumstances.signal,
   };
 }
 
-/** Writes onto the application's request what the middleware changed in it. */
+/** A signal that aborts when the client leaves. */
+function signalOf(res: ServerResponse): () => AbortSignal {
+  let controller: AbortController | undefined;
+  return () => {
+    if (controller) return controller.signal;
+    const made = new AbortController();
+    controller = made;
+    const end = () => {
+      if (!res.writableFinished) made.abort(new HeadgateError('CLIENT_GONE', 'the client left'));
+    };
+    if (res.destroyed) end();
+    else res.once('close', end);
+    return made.signal;
+  };
+}
+
+/** Writes onto the application's request what the middleware changed in it, or throws. */
 function rewrite(req: GuestRequest, before: ProxyRequest, after: ProxyRequest): void {
+  if (after.url !== before.url) retarget(req, before.url, after.url);
   req.method = after.method;
-  if (after.url !== before.url) {
-    const base = req.baseUrl ?? '';
-    if (!after.url.startsWith(base))
-      throw new TypeError(`the target must stay below ${base}, where the middleware is mounted`);
-    req.url = after.url.slice(base.length).replace(/^(?!\/)/, '/');
-    if (req.originalUrl !== undefined) req.originalUrl = after.url;
+  const { headers, client, scheme } = before;
+  if (after.headers === headers && after.client === client && after.scheme === scheme) return;
+
+  const forwarded = forwardedFields(after);
+  const isOurs = (name: string) => name === 'content-length' || Object.hasOwn(forwarded, name);
+  const raw = [...toRaw(after.headers, isOurs), ...Object.entries(forwarded).flat()];
+  for (const name of FRAMING)
+    for (const value of rawFields(req.rawHeaders, name)) raw.push(name, value);
+
+  const lines = toHeaders(raw);
+  const joined: IncomingMessage['headers'] = {};
+  const distinct: NodeJS.Dict<string[]> = Object.create(null);
+  for (const name in lines) {
+    const values = [...fields(lines, name)];
+    distinct[name] = values;
+    if (name === 'set-cookie') joined[name] = values;
+    else joined[name] = values.join(', ');
   }
-  if (after.headers === before.headers) return;
-  const framing = rawFields(req.rawHeaders, 'transfer-encoding');
-  const raw = toRaw(after.headers);
-  for (const [name, value] of Object.entries(forwardedFields(after))) raw.push(name, value);
-  for (const coding of framing) raw.push('transfer-encoding', coding);
-  req.rawHeaders = raw;
-  const headers: IncomingMessage['headers'] = {};
-  for (const [name, value] of Object.entries(toHeaders(raw)))
-    headers[name] =
-      typeof value === 'string' || name === 'set-cookie' ? (value as string) : value.join(', ');
-  req.headers = headers;
+  Object.assign(req, { rawHeaders: raw, headers: joined, headersDistinct: distinct });
 }
 
-/**
- * Turns what an application writes into a response value. `release` gives it its methods back.
- * Back-pressure goes through: `write` tells the truth, and `drain` is passed on.
- */
-function listenTo(res: ServerResponse): { response: Promise<ProxyResponse>; release: () => void } {
-  const { promise, resolve } = Promise.withResolvers<ProxyResponse>();
-  const body = new PassThrough();
-  let hasBegun = false;
-  let hasEnded = false;
-  body.on('error', () => {});
-  body.on('drain', () => res.emit('drain'));
+/** Gives the application's request another target, below the path where the middleware is mounted. */
+function retarget(req: GuestRequest, before: string, after: string): void {
+  const url = req.url ?? '';
+  // Express and Connect cut the mount path off, and put a slash before if nothing is left.
+  const isBare = !before.endsWith(url);
+  const base = before.slice(0, before.length - url.length + (isBare ? 1 : 0));
+  if (!TARGET.test(after)) throw new TypeError(`the target must be in origin-form, got "${after}"`);
+  if (base + (isBare ? url.slice(1) : url) !== before)
+    throw new TypeError('a target that was changed before the middleware cannot be changed again');
+  const rest = after.slice(base.length);
+  const isBelow = isBare ? /^(\?|$)/.test(rest) : /^([/?]|$)/.test(rest);
+  if (!after.startsWith(base) || !isBelow)
+    throw new TypeError(`the target must stay at ${base}, where the middleware is mounted`);
+  req.url = isBare ? `/${rest}` : rest;
+  if (req.originalUrl !== undefined) req.originalUrl = after;
 
-  const begin = (whole?: Buffer) => {
-    if (hasBegun) return;
-    hasBegun = true;
-    const raw: string[] = [];
-    for (const [name, value] of Object.entries(res.getHeaders()))
-      for (const line of [value ?? []].flat()) raw.push(name, String(line));
-    resolve({ status: res.statusCode, headers: toEndToEnd(raw), body: whole ?? body });
-  };
-  const write = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
-    begin();
-    const [encoding, done] = typeof rest[0] === 'function' ? [undefined, rest[0]] : rest;
-    if (!body.destroyed)
-      return body.write(chunk, (encoding ?? 'utf8') as BufferEncoding, done as () => void);
-    if (typeof done === 'function') queueMicrotask(done as () => void);
-    return true;
-  };
-  const ours = {
-    writeHead(status: number, ...rest: unknown[]) {
-      res.statusCode = status;
-      setAll(res, typeof rest[0] === 'string' ? rest[1] : rest[0]);
-      begin();
-      return res;
-    },
-    write,
-    end(...rest: unknown[]) {
-      const done = rest.find((item) => typeof item === 'function') as (() => void) | undefined;
-      const [chunk, encoding] = rest.filter((item) => typeof item !== 'function');
-      hasEnded = true;
-      if (done) res.once('finish', done);
-      const last = toBuffer(chunk, encoding as BufferEncoding | undefined);
-      if (!hasBegun) begin(last);
-      else if (!body.destroyed) body.end(last);
-      return res;
-    },
-    flushHeaders: () => begin(),
-  };
-
-  const before = WRITERS.map((name) => Object.getOwnPropertyDescriptor(res, name));
-  Object.assign(res, ours);
-  Object.defineProperty(res, 'headersSent', { configurable: true, get: () => hasBegun });
-  Object.defineProperty(res, 'writableEnded', { configurable: true, get: () => hasEnded });
-
-  const release = () => {
-    for (const [index, name] of WRITERS.entries()) {
-      const own = before[index];
-      if (own) Object.defineProperty(res, name, own);
-      else Reflect.deleteProperty(res, name);
-    }
-    Reflect.deleteProperty(res, 'headersSent');
-    Reflect.deleteProperty(res, 'writableEnded');
-  };
-  return { response: promise, release };
-}
-
-/** Sets the fields that were given to `writeHead`, in each of the three forms that it takes. */
-function setAll(res: ServerResponse, given: unknown): void {
-  if (given === undefined || given === null) return;
-  if (!Array.isArray(given)) {
-    for (const [name, value] of Object.entries(given)) res.setHeader(name, value);
-    return;
-  }
-  const raw: string[] = given.flat().map(String);
-  for (const [name, value] of Object.entries(toHeaders(raw))) res.setHeader(name, value);
-}
-
-function toBuffer(chunk: unknown, encoding: BufferEncoding | undefined): Buffer {
-  if (chunk === undefined || chunk === null) return EMPTY;
-  return typeof chunk === 'string'
-    ? Buffer.from(chunk, encoding)
-    : Buffer.from(chunk as Uint8Array);
+  // Express 4 has read the query by now; Express 5 does it when asked.
+  if (!Object.getOwnPropertyDescriptor(req, 'query')?.writable) return;
+  const parse = req.app?.get('query parser fn');
+  const [, query = ''] = after.split(/\?(.*)/s);
+  req.query =
+    typeof parse === 'function' ? parse(query) : Object.fromEntries(new URLSearchParams(query));
 }

@@ -16,4 +16,5 @@ export {
   type ProxyResponse,
 } from './exchange.ts';
 export { field, fields, toEndToEnd, toHeaders, withFields } from './headers.ts';
-export type { CacheStore } from './store.ts';
+export type { Layer, MediaHost, Plugin, Site } from './plugin.ts';
+export type { CacheStore, Keep } from './store.ts';

@@ -26,7 +26,7 @@ export interface Connection {
   open: number;
   /** True once an answer was sent that ends the connection: whatever else was sent on it is void. */
   isOver: boolean;
-  /** The request received last, and the way to end its exchange early. */
+  /** The request received last, and the way to end its exchange while its body is coming. */
   newest: { req: IncomingMessage; abort: (error: HeadgateError) => void } | undefined;
   /** Called when no exchange is under way any more. */
   onIdle: (() => void) | undefined;
@@ -129,7 +129,6 @@ export function serve(
   const onClose = () => {
     if (!res.writableFinished) abort(gone());
     if (response && !res.writableFinished) discard(response.body);
-    if (connection.newest?.req === req) connection.newest = undefined;
     if (!req.complete) req.resume(); // what is left of the body is in the next request's way
     connection.open -= 1;
     if (connection.open === 0) connection.onIdle?.();

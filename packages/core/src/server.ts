@@ -116,9 +116,11 @@ export function createServer(options: ServerOptions): Server {
       const request: ProxyRequest = { ...UNREADABLE, site, signal: () => signal };
       finished?.({ request, status: error.status, bytesIn: 0, bytesOut: 0, ms: 0, error });
     };
-    const isCutShort = cause.code === 'HPE_INVALID_EOF_STATE' && newest?.req.complete === false;
-    if (!socket.writable || cause.code === 'ECONNRESET' || isCutShort) socket.destroy();
-    else if (newest && !newest.req.complete) newest.abort(error);
+    const isInBody = newest?.req.complete === false;
+    const isLost =
+      cause.code === 'ECONNRESET' || (isInBody && cause.code === 'HPE_INVALID_EOF_STATE');
+    if (!socket.writable || isLost || (isInBody && open === 0)) socket.destroy();
+    else if (isInBody) newest.abort(error);
     else if (open > 0) connection.onIdle = refuse;
     else refuse();
   }

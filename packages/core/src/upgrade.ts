@@ -115,6 +115,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
     const [connect] = outgoing.listeners('upgrade');
     for (const event of ['upgrade', 'response', 'error']) outgoing.removeAllListeners(event);
 
+    const unwatch = watch(socket);
     const refuse = (response: ProxyResponse, error?: HeadgateError) => {
       isSettled = true;
       outcome = { status: response.status, response, ...(error && { error }) };
@@ -150,6 +151,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
       }
       isSettled = true;
       outcome = { status: 101 };
+      unwatch();
       incoming.headers = upgradeFields(incoming.rawHeaders);
       socket.setDefaultEncoding('latin1'); // so that field values keep their bytes
       connect?.call(outgoing, incoming, upstream, first);
@@ -182,6 +184,23 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
     const base = { servername: origin.servername };
     return Object.defineProperty(base, 'path', { get: () => url, set: () => {}, enumerable: true });
   }
+}
+
+/**
+ * Closes the socket when its client leaves, while nothing is read from it yet: what the client sends
+ * meanwhile (one buffer of it at most) waits there for the upstream's word.
+ */
+function watch(socket: Duplex): () => void {
+  const onEnd = () => socket.destroy();
+  const onReadable = () => {
+    if (socket.readableLength === 0) socket.read(); // at the end, and only there, this says so
+  };
+  socket.on('readable', onReadable);
+  socket.on('end', onEnd);
+  return () => {
+    socket.off('readable', onReadable);
+    socket.off('end', onEnd);
+  };
 }
 
 /** True when the upstream really switched to the WebSocket that was asked for. */

@@ -25,22 +25,23 @@ export function attribute(
   return found && decoded(found.value);
 }
 
-/** Decodes as the tokenizer does it: gives it the value in quotes that the value doesn't contain. */
+/** Lets the tokenizer decode the value, as what stands in quotes. */
 function decoded(value: string): string {
   if (!value.includes('&')) return value;
-  const [quote = ''] = ['"', "'"].filter((candidate) => !value.includes(candidate));
-  const tag = `<a b=${quote}${value}${quote}>`;
+  if (value.includes('"')) return value.split('"').map(decoded).join('"');
+  const tag = `<a b="${value}">`;
   let text = '';
-  tokenizer(
+  const html = tokenizer(
     {
-      onattribdata: (start, end) => {
+      onattribdata(start, end) {
         text += tag.slice(start, end);
       },
-      onattribentity: (codePoint) => {
+      onattribentity(codePoint) {
         text += String.fromCodePoint(codePoint);
       },
     },
     { decodeEntities: true },
-  ).write(tag);
+  );
+  html.write(tag);
   return text;
 }

@@ -13,7 +13,7 @@ export interface OpenTag {
   readonly attributes: readonly Attribute[];
   /** True when the tag ends with `/>`, which means something to elements of SVG and MathML only. */
   readonly isSelfClosing: boolean;
-  /** True inside of `svg` or `math`, where a `title` or an `a` is another element than in HTML. */
+  /** True inside of `svg` or `math`, where `title`, `script` or `a` is another element than in HTML. */
   readonly isForeign: boolean;
 }
 
@@ -30,21 +30,19 @@ export interface CloseTag {
 /**
  * Why the scanner can't vouch for what comes next:
  *
- * - `cdata`: `<![CDATA[` outside of `svg` and `math`. Browsers end it at the first `>`.
- * - `control-character`: U+001C or U+000F where a script's or a title's end tag has `<` or `/`.
- * - `end-tag-attribute`: a quote in an end tag, so the first `>` may not be the tag's end.
- * - `escaped-script`: `<!-- <script>` in a script, so that the next `</script>` is not its end.
- * - `foreign-content`: what `svg` or `math` contains may have closed it (HTML tags, unbalanced end
- *   tags), or they are nested deeper than 512.
- * - `frameset`: browsers skip most tags after it.
- * - `select`: a tag in `select` that some browsers skip and others don't.
- * - `tag-too-long`: a tag that is reported, or the name of any tag, is longer than 64 KiB.
- * - `template-column`: `col` in a `template`, after which browsers skip other tags.
- * - `utf-16`: a byte order mark says so; its bytes are not tags.
+ * - `cdata`: `<![CDATA[` outside of `svg` and `math`, which ends at the first `>` there.
+ * - `end-tag-attribute`: a quote in an end tag, so that its first `>` may not be its end.
+ * - `escaped-script`: `<!-- <script>` in a script, so that the next `</script>` doesn't end it.
+ * - `foreign-content`: HTML inside of `svg` or `math`, or an end tag there that closes nothing in
+ *   them: either may have ended them. Or they are nested deeper than 512.
+ * - `frameset`: browsers pass over most tags after it.
+ * - `select`: a tag in `select` that some browsers pass over and others don't.
+ * - `tag-too-long`: a tag to report, or the name of any tag, is longer than 64 KiB.
+ * - `template-column`: `col` in `template`, after which browsers pass over other tags.
+ * - `utf-16`: the byte order mark says so.
  */
 export type Doubt =
   | 'cdata'
-  | 'control-character'
   | 'end-tag-attribute'
   | 'escaped-script'
   | 'foreign-content'
@@ -54,15 +52,15 @@ export type Doubt =
   | 'template-column'
   | 'utf-16';
 
-/** The functions that a scanner calls, in the order of the page. All are called during `write`. */
+/** What a scanner calls, in the order of the page, from within `write` and `end`. */
 export interface ScannerEvents {
   readonly onOpenTag?: (tag: OpenTag) => void;
   readonly onCloseTag?: (tag: CloseTag) => void;
   /**
-   * Called once, with the offset of the first byte that a browser doesn't count to the head: the
-   * `<` of `</head>` or of the first other tag, or the first byte of text, that HTML section
-   * 13.2.6.4.4 doesn't allow there. Comes before that tag is reported. Not called for a page that
-   * ends before.
+   * Called at most once, with the offset of the first byte that a browser doesn't put in the head:
+   * the `<` of `</head>`, or of the first tag that HTML section 13.2.6.4.4 doesn't allow there, or
+   * the first byte of such text. Comes as soon as the tag's name is read, so before the tag. Not
+   * called when all of the page is head.
    */
   readonly onHeadEnd?: (offset: number) => void;
   /** Called at most once and last of all, before anything is told that could be wrong. */

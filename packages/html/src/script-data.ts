@@ -1,46 +1,44 @@
-/** What a script's text does to the end of the script (HTML section 13.2.5.15 and following). */
+/** What a script's text does to the script's end (HTML section 13.2.5.15 and those after it). */
 
 const TOKEN = /<!--|-->|<script[\t\n\f\r />]/gi;
 
-/** Bytes that a token's beginning may have, less than the longest token. */
-const KEPT = 7;
+/** The longest beginning of a token that isn't one yet. */
+const UNFINISHED = '<script'.length;
 
-/** Follows the text of one script after another. */
+/** The text of one script after another. */
 export interface ScriptData {
-  /** Takes the next part of a script's text, which must not contain its end tag. */
+  /** Takes the next part of a script's text. */
   read(part: string): void;
-  /** Tells whether `</script>` is text here ("double escaped"), and begins with another script. */
-  end(): boolean;
+  /** Takes `</script>`. Tells whether that is text like the rest ("double escaped"). */
+  isTextAtEnd(): boolean;
 }
 
 /** Follows the text of scripts to find out which `</script>` doesn't end one. */
 export function scriptData(): ScriptData {
-  let state: 'plain' | 'escaped' | 'double-escaped' = 'plain';
-  let kept = '';
+  let state: 'plain' | 'escaped' | 'double escaped' = 'plain';
+  let unread = '';
 
   return {
     read(part) {
-      const text = kept + part;
-      let from = state === 'plain' ? text.indexOf('<!--') : 0;
-      if (from >= 0) {
-        TOKEN.lastIndex = from;
-        for (let token = TOKEN.exec(text); token !== null; token = TOKEN.exec(text)) {
-          if (token[0] === '-->') state = 'plain';
-          else if (token[0] !== '<!--') state = state === 'plain' ? 'plain' : 'double-escaped';
-          // The dashes that begin an escape may end it too: `<!-->`.
-          else {
-            if (state === 'plain') state = 'escaped';
-            TOKEN.lastIndex -= 2;
-          }
-          from = TOKEN.lastIndex;
-        }
+      const text = unread + part;
+      let position = state === 'plain' ? text.indexOf('<!--') : 0;
+      TOKEN.lastIndex = position;
+      while (position >= 0) {
+        const token = TOKEN.exec(text)?.[0];
+        if (token === undefined) break;
+        if (token === '-->') state = 'plain';
+        else if (token !== '<!--') state = state === 'plain' ? 'plain' : 'double escaped';
+        else if (state === 'plain') state = 'escaped';
+        // The dashes that begin an escape can be those that end it: `<!-->`.
+        if (token === '<!--') TOKEN.lastIndex -= 2;
+        position = TOKEN.lastIndex;
       }
-      kept = text.slice(Math.max(from, text.length - KEPT));
+      unread = text.slice(Math.max(0, position, text.length - UNFINISHED));
     },
-    end() {
-      const isText = state === 'double-escaped';
+    isTextAtEnd() {
+      const isText = state === 'double escaped';
       state = 'plain';
-      kept = '';
+      unread = '';
       return isText;
     },
   };

@@ -42,6 +42,8 @@ export interface Tree {
   readonly isHead: boolean;
   /** True inside of `svg` and `math`. */
   readonly isForeign: boolean;
+  /** True where every reader takes `<![CDATA[` for what it says. Some don't where HTML may stand. */
+  readonly hasCdata: boolean;
   leaveHead(): void;
   /** Takes the name of a start tag. Gives the doubt that it raises. */
   open(name: string): Doubt | undefined;
@@ -76,6 +78,9 @@ export function tree(): Tree {
     },
     get isForeign() {
       return foreign.length > 0;
+    },
+    get hasCdata() {
+      return foreign.length > 0 && !holdsHtml(foreign);
     },
     leaveHead() {
       isHead = false;

@@ -1,36 +1,30 @@
 /** What is being made at this moment, in this process. */
-import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Keep } from '@headgate/core';
 
 /** The makes that are under way, one a key at most that can be joined. */
 export interface Flights {
   /** Joins the make of `key` that is under way, or starts one. */
-  collapse(key: string, make: () => Promise<Buffer>): Promise<Buffer>;
-  /** Lets the make of `key` answer those who wait, but nobody joins it any more. */
+  collapse(key: string, make: (keep: Keep) => Promise<Buffer>): Promise<Buffer>;
+  /** Lets the make of `key` answer those who wait, but nobody joins it and it keeps nothing. */
   revoke(key: string): void;
   /** `revoke` for every key that begins with `prefix`. */
   revokeAll(prefix: string): void;
-  /** Tells whether the caller is a make of `key` that was revoked, or something that it called. */
-  isRevoked(key: string): boolean;
 }
 
-/**
- * A make. It is what the make's async context holds, and a socket or timer born in there holds on
- * to that context for as long as it lives: so it has room for no Buffer and no other flight.
- */
+/** A make, and whether what it makes may still be kept. */
 interface Flight {
-  readonly key: string;
+  readonly result: Promise<Buffer>;
   isRevoked: boolean;
 }
 
-/** Keeps track of makes. Whose call a call is, it knows by the async context (`AsyncLocalStorage`). */
-export function flights(): Flights {
-  const current = new AsyncLocalStorage<Flight>();
-  const underWay = new Map<string, { flight: Flight; result: Promise<Buffer> }>();
+/** Keeps track of makes; what they make is kept by `set`. */
+export function flights(set: (key: string, value: Buffer, ttl: number) => Promise<void>): Flights {
+  const underWay = new Map<string, Flight>();
 
   const revoke = (key: string) => {
-    const found = underWay.get(key);
-    if (found === undefined) return;
-    found.flight.isRevoked = true;
+    const flight = underWay.get(key);
+    if (flight === undefined) return;
+    flight.isRevoked = true;
     underWay.delete(key);
   };
 
@@ -39,28 +33,27 @@ export function flights(): Flights {
       const joined = underWay.get(key);
       if (joined !== undefined) return joined.result;
 
-      const flight: Flight = { key, isRevoked: false };
       const { promise, resolve } = Promise.withResolvers<Buffer>();
+      const flight: Flight = { result: promise, isRevoked: false };
       // Before make runs: what it does before its first await may already be a purge.
-      underWay.set(key, { flight, result: promise });
+      underWay.set(key, flight);
+      const keep: Keep = async (value, ttl) => {
+        if (!flight.isRevoked) await set(key, value, ttl);
+      };
       const run = async () => {
         try {
-          return await make();
+          return await make(keep);
         } finally {
           // Once revoked, the key may be the next make's.
-          if (!flight.isRevoked) underWay.delete(key);
+          if (!flight.isRevoked) revoke(key);
         }
       };
-      resolve(current.run(flight, run));
+      resolve(run());
       return promise;
     },
     revoke,
     revokeAll(prefix) {
       for (const key of underWay.keys()) if (key.startsWith(prefix)) revoke(key);
-    },
-    isRevoked(key) {
-      const flight = current.getStore();
-      return flight?.key === key && flight.isRevoked;
     },
   };
 }

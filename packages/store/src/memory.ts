@@ -38,9 +38,6 @@ const ENTRY_BYTES = 600;
  * Keeps bytes in this process, the most recently used up to `maxBytes`. Nothing in it fails: a value
  * that is larger than the whole store is just not kept. `get` gives the same Buffer each time, which
  * is the one that `set` was given, unless that was a part of a larger ArrayBuffer.
- *
- * A `set` counts as done by a `make` of `collapse` when it is called in that make's async context:
- * after an `await` it always is, in the bare callback of an older socket or emitter it may not be.
  */
 export function memoryStore({
   maxBytes = 64 * 1024 * 1024,
@@ -63,7 +60,17 @@ export function memoryStore({
     // Else it remembers the time for a millisecond of the real clock, with a timer for each.
     ttlResolution: 0,
   });
-  const underWay = flights();
+  const set = async (key: string, value: Buffer, ttl: number) => {
+    // Written so that NaN keeps nothing; for lru-cache NaN and 0 are "for ever".
+    if (!(ttl > 0)) {
+      kept.delete(key);
+      return;
+    }
+    const { copy, bytes } = flat(key);
+    const size = value.length + bytes + ENTRY_BYTES;
+    kept.set(copy, alone(value), { ttl, size });
+  };
+  const underWay = flights(set);
 
   return {
     get size() {
@@ -75,17 +82,7 @@ export function memoryStore({
     maxBytes,
 
     get: async (key) => kept.get(key),
-    async set(key, value, ttl) {
-      if (underWay.isRevoked(key)) return;
-      // Written so that NaN keeps nothing; for lru-cache NaN and 0 are "for ever".
-      if (!(ttl > 0)) {
-        kept.delete(key);
-        return;
-      }
-      const { copy, bytes } = flat(key);
-      const size = value.length + bytes + ENTRY_BYTES;
-      kept.set(copy, alone(value), { ttl, size });
-    },
+    set,
     async delete(key) {
       underWay.revoke(key);
       kept.delete(key);

@@ -1,0 +1,47 @@
+/** Opening and closing the doors: listening, and a stop that lets what is under way finish. */
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Address } from './address.ts';
+
+/** A server that listens. */
+export interface Listener {
+  /** Where it really listens: the port is known when 0 was asked for. */
+  readonly address: Address;
+  /**
+   * Takes no new connections, lets requests and tunnels under way finish for at most `drain`
+   * milliseconds, then destroys what is left.
+   */
+  stop(drain: number): Promise<void>;
+}
+
+/** Milliseconds between two looks for connections that have become idle while draining. */
+const LOOK = 50;
+
+/** Starts to listen. Rejects with Node's error (`EADDRINUSE`, `EACCES`) when it can't. */
+export async function listen(server: Server, address: Address): Promise<Listener> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.listen(address);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+
+  const stop = async (drain: number) => {
+    const isClosed = once(server, 'close');
+    server.close();
+    const looks = setInterval(() => {
+      server.closeIdleConnections();
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    }, LOOK);
+    const deadline = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, drain);
+    await isClosed;
+    clearInterval(looks);
+    clearTimeout(deadline);
+  };
+  return { address: { ...address, port }, stop };
+}

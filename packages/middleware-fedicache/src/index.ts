@@ -1,0 +1,3 @@
+export { type FedicacheDecision, type FedicacheParts, fedicache } from './fedicache.ts';
+export type { FedicacheOptions } from './options.ts';
+export { plugin } from './plugin.ts';
