@@ -72,7 +72,7 @@ export function intercept(res: ServerResponse, method: string): Interception {
   const outlet = new Proxy(res, {
     get(_, name) {
       if (Object.hasOwn(instead, name)) return instead[name];
-      const value = host.get(name) ?? asHost(() => Reflect.get(res, name, res));
+      const value = host.get(name as string) ?? asHost(() => Reflect.get(res, name, res));
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => asHost(() => value.apply(res, args));
     },
@@ -190,6 +190,11 @@ function record(res: ServerResponse, fields: OutgoingMessage, isHead: boolean): 
       resolve({ ...given, body });
     });
   };
+  /** As Node does: by the `writeHead` on top, which is how those that patch it add their fields. */
+  const beginSomehow = () => {
+    if (!head) res.writeHead(status as number);
+    begin();
+  };
   const writeHead: Method = (code, ...rest) => {
     if (head) return res; // patched methods ask again and again
     status = code;
@@ -198,7 +203,7 @@ function record(res: ServerResponse, fields: OutgoingMessage, isHead: boolean): 
     return res;
   };
   const write: Method = (chunk, ...rest) => {
-    begin();
+    beginSomehow();
     body ??= stream;
     const done = rest.find(isFunction);
     const encoding = rest[0] === done ? undefined : rest[0];
@@ -214,7 +219,7 @@ function record(res: ServerResponse, fields: OutgoingMessage, isHead: boolean): 
     else if (done) res.once('finish', done);
     if (hasEnded) return res;
     const last = toBuffer(chunk, encoding);
-    begin();
+    beginSomehow();
     hasEnded = true;
     if (last.length > 0 && body === stream) stream.write(last);
     if (body === stream) stream.end();
@@ -239,7 +244,7 @@ function record(res: ServerResponse, fields: OutgoingMessage, isHead: boolean): 
       writeHeader: writeHead,
       write,
       end,
-      flushHeaders: begin,
+      flushHeaders: beginSomehow,
       addTrailers: () => {}, // they end here, as everywhere
       destroy,
     },
@@ -291,7 +296,7 @@ function toBuffer(chunk: unknown, encoding: unknown): Buffer {
   return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-function methodsOf(target: object, names: readonly string[]): Map<unknown, Method> {
+function methodsOf(target: object, names: readonly string[]): Map<string, Method> {
   const members = target as Readonly<Record<string, Method>>;
   return new Map(names.flatMap((name) => (members[name] ? [[name, members[name]]] : [])));
 }
