@@ -97,7 +97,9 @@ export function transfer(
     finish();
   });
   source.on('error', finish);
-  source.once('close', () => finish(new Error('body broke off')));
+  source.once('close', () => {
+    if (!isOver) finish(new Error('body broke off')); // an error costs more than the whole transfer
+  });
   if (source.errored) finish(source.errored);
   else if (source.destroyed) finish(new Error('body broke off'));
   else source.resume();

@@ -144,7 +144,7 @@ function toResponse(answer: ProxyResponse, method: string, given: Given | undefi
   const length = field(answer.headers, 'content-length');
 
   const content = () => {
-    if (body instanceof Buffer) return body.length > 0 ? body : null;
+    if (!(body instanceof Readable)) return body.length > 0 ? body : null;
     // Untouched, so that it needn't go through a Node stream and back.
     const same = body === given?.value.body ? given.response.body : null;
     return same && !same.locked

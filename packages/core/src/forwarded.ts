@@ -70,7 +70,7 @@ export function forwardedFields({ client, scheme, headers }: ProxyRequest): Reco
   const host = field(headers, 'host') ?? '';
   const site = { 'x-forwarded-host': host, 'x-forwarded-proto': scheme };
   if (client === '') return site;
-  const node = isIP(client) === 6 ? `"[${client}]"` : client;
+  const node = client.includes(':') ? `"[${client}]"` : client;
   return {
     ...site,
     'x-forwarded-for': client,

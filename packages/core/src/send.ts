@@ -95,7 +95,9 @@ function carry(
     cutOff(res, length);
   };
   const stop = transfer(body, res, length, onBytes ? { onBytes, onEnd } : { onEnd });
-  res.once('close', () => stop(new HeadgateError('CLIENT_GONE', 'the client left')));
+  res.once('close', () => {
+    if (!res.writableFinished) stop(new HeadgateError('CLIENT_GONE', 'the client left'));
+  });
 }
 
 /**

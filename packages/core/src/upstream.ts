@@ -223,7 +223,9 @@ function upload(body: Readable, { headers }: ProxyRequest, outgoing: ClientReque
   });
   const broken = (cause: Error) =>
     new HeadgateError('BAD_REQUEST', "the request's body broke off", cause);
-  outgoing.once('close', () => stop(new Error('the upstream connection is gone')));
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) stop(new Error('the upstream connection is gone'));
+  });
   // An answer that came early and is over: nobody reads the rest of the body any more.
   outgoing.once('response', (incoming) =>
     incoming.once('close', () => {

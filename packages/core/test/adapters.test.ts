@@ -1,16 +1,9 @@
 /** The adapters inside real hosts, over real sockets. */
 import { once } from 'node:events';
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  request,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import * as http from 'node:http';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
-import { pipeline, Readable, Transform } from 'node:stream';
+import { PassThrough, pipeline, Readable, Transform } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -18,45 +11,64 @@ import {
   EMPTY,
   HeadgateError,
   type Middleware,
-  type ProxyRequest,
   type ProxyResponse,
   readBody,
   withBody,
   withFields,
 } from '@headgate/core';
-import { type ConnectMiddleware, toConnect } from '@headgate/core/connect';
+import { type ConnectMiddleware as Layer, toConnect } from '@headgate/core/connect';
+import { toFetch } from '@headgate/core/fetch';
+import { type ServerType, serve } from '@hono/node-server';
 import express from 'express';
 import fastify from 'fastify';
+import { Hono } from 'hono';
 import t, { type Test } from 'tap';
 import { listen, talk, until } from './wire.ts';
 
-const express4: typeof express = createRequire(import.meta.url)('express4');
+type App = (req: http.IncomingMessage, res: http.ServerResponse) => unknown;
+type Host = (layers: readonly Layer[], app: App) => http.Server | Promise<http.Server>;
 
-/** Layers and an application in one host; all of them speak Node's req and res. */
-type Host = (
-  layers: readonly ConnectMiddleware[],
-  app: RequestListener,
-) => Server | Promise<Server>;
+const express4: typeof express = createRequire(import.meta.url)('express4');
+const pass: Middleware = (request, next) => next(request);
+
+/** Patches a response in the manner of on-headers and express-session: late fields, a late end. */
+const patch: Layer = (_req, res, next) => {
+  const { writeHead, write, end } = res;
+  let isFirst = true;
+  res.writeHead = (...args: unknown[]) => {
+    if (isFirst) res.appendHeader('x-patched', '1');
+    isFirst = false;
+    return Reflect.apply(writeHead, res, args);
+  };
+  res.write = (...args: unknown[]) => Reflect.apply(write, res, args);
+  res.end = (...args: unknown[]) => {
+    if (!res.headersSent) res.writeHead(res.statusCode);
+    setImmediate(() => Reflect.apply(end, res, args));
+    return res;
+  };
+  next();
+};
 
 const inExpress =
-  (make: typeof express): Host =>
+  (make: typeof express, around: readonly Layer[] = []): Host =>
   (layers, app) => {
-    const site = make();
-    site.set('env', 'test');
-    for (const layer of [...layers, app]) site.use(layer);
-    return createServer(site);
+    const site = make().set('env', 'test');
+    for (const layer of [...around, ...layers, ...around, app]) site.use(layer as Layer);
+    return http.createServer(site);
   };
 
 const HOSTS: Readonly<Record<string, Host>> = {
   'Express 5': inExpress(express),
+  'Express 5, with others of ours around': inExpress(express, [toConnect(pass)]),
+  'Express 5, with a patched response': inExpress(express, [patch]),
   'Express 4': inExpress(express4),
   'a plain chain': (layers, app) =>
-    createServer((req, res) => {
+    http.createServer((req, res) => {
       const rest = [...layers, app];
       const next = (error?: unknown) => {
-        if (!error) return rest.shift()?.(req, res, next);
+        if (!error) return void rest.shift()?.(req, res, next);
         res.statusCode = error instanceof HeadgateError ? error.status : 500;
-        res.end(`host: ${error}`);
+        res.end(`${error}`);
       };
       next();
     }),
@@ -66,211 +78,280 @@ const HOSTS: Readonly<Record<string, Host>> = {
       site.addHook('onRequest', ({ raw }, reply, done) =>
         layer(raw, reply.raw, (error) => done(error as Error | undefined)),
       );
-    site.all('/*', ({ raw }, reply) => {
-      reply.hijack();
-      app(raw, reply.raw);
-    });
+    site.all('/*', ({ raw }, reply) => void app(raw, reply.hijack().raw));
     await site.ready();
     return site.server;
   },
 };
 
-/** Runs `test` in every host, with what puts layers and an application into it. */
-async function inEvery(
-  t: Test,
-  test: (
-    t: Test,
-    serve: (layers: readonly ConnectMiddleware[], app: RequestListener) => Promise<number>,
-  ) => Promise<void>,
-) {
-  for (const [name, host] of Object.entries(HOSTS))
-    await t.test(name, (t) => test(t, async (layers, app) => listen(t, await host(layers, app))));
+type Serve = (middleware: Middleware, app: App, earlier?: Layer) => Promise<number>;
+
+/** Runs a test in every host. */
+function inEvery(name: string, test: (t: Test, serve: Serve) => Promise<void>) {
+  t.test(name, async (t) => {
+    for (const [name, host] of Object.entries(HOSTS)) {
+      await t.test(name, (t) =>
+        test(t, async (middleware, app, earlier = (_req, _res, next) => next()) =>
+          listen(t, await host([earlier, toConnect(middleware)], app)),
+        ),
+      );
+    }
+  });
 }
 
-interface Asked {
-  readonly method?: string;
-  readonly path?: string;
-  readonly headers?: Readonly<Record<string, string | string[]>>;
+interface Asked extends http.RequestOptions {
   readonly body?: string;
 }
 
 /** Asks once, on a connection of its own. */
-async function ask(port: number, { method = 'GET', path = '/', headers = {}, body }: Asked = {}) {
-  const asked = request({ port, host: '127.0.0.1', method, path, headers, agent: false });
+async function ask(port: number, { body, ...options }: Asked = {}) {
+  const asked = http.request({ port, host: '127.0.0.1', agent: false, ...options });
   asked.end(body);
-  const [res] = (await once(asked, 'response')) as [IncomingMessage];
-  const { statusCode: status, statusMessage: reason } = res;
-  return { status, reason, headers: res.headers, body: await text(res) };
+  const [res] = (await once(asked, 'response')) as [http.IncomingMessage];
+  const { statusCode: status, statusMessage: reason, headers } = res;
+  const read = await text(res).catch((error: NodeJS.ErrnoException) => error.code);
+  return { status, reason, headers, body: read, length: headers['content-length'] };
 }
 
-const changed = (change: (response: ProxyResponse) => ProxyResponse): Middleware => {
-  return async (request, next) => change(await next(request));
-};
-const upperCase = (body: ProxyResponse['body']) =>
-  Readable.from(body instanceof Readable ? body : [body], { objectMode: false }).pipe(
-    new Transform({ transform: (chunk, _, done) => done(null, String(chunk).toUpperCase()) }),
+const changing =
+  (change: (response: ProxyResponse) => ProxyResponse): Middleware =>
+  async (request, next) =>
+    change(await next(request));
+const answering = (status: number, body: ProxyResponse['body'], headers = {}) => ({
+  status,
+  headers: withFields({}, headers),
+  body,
+});
+
+inEvery('an answer of its own keeps what earlier middleware has set', async (t, serve) => {
+  const stream = () => Readable.from([Buffer.from('o'), Buffer.from('wn')]);
+  const own = { 'set-cookie': ['b=1', 'c=1'], vary: 'Accept' };
+  const LENGTH = { 'content-length': '3' };
+  const rows: [
+    string,
+    method: string,
+    () => ProxyResponse,
+    length?: string | undefined,
+    body?: string,
+  ][] = [
+    ['a buffer', 'GET', () => answering(200, Buffer.from('own'), own), '3', 'own'],
+    ['a stream', 'GET', () => answering(200, stream(), own), undefined, 'own'],
+    ['a length', 'GET', () => answering(200, stream(), { ...own, ...LENGTH }), '3', 'own'],
+    ['a redirect', 'GET', () => answering(302, EMPTY, { ...own, location: '/' }), '0'],
+    ['HEAD', 'HEAD', () => answering(200, Buffer.from('own'), own), '3'],
+    ['HEAD of a stream', 'HEAD', () => answering(200, stream(), own)],
+    ['304', 'GET', () => answering(304, EMPTY, { ...own, ...LENGTH }), '3'],
+    ['204', 'GET', () => answering(204, EMPTY, own)],
+  ];
+  let answer = rows[0]?.[2];
+  const earlier: Layer = (_req, res, next) => {
+    res.setHeader('x-earlier', '1').setHeader('set-cookie', 'a=1').setHeader('vary', 'Origin');
+    next();
+  };
+  const port = await serve(
+    async () => answer?.() ?? Promise.reject(),
+    () => t.fail('the application is not asked'),
+    earlier,
   );
+  for (const [why, method, response, length, body = ''] of rows) {
+    answer = response;
+    const got = await ask(port, { method });
+    t.same([got.status, got.length, got.body], [response().status, length, body], why);
+    t.match(got.headers, { 'x-earlier': '1', vary: 'Origin, Accept' }, why);
+    t.same(got.headers['set-cookie'], ['a=1', 'b=1', 'c=1'], why);
+  }
+});
 
-t.test('an answer of its own keeps what earlier middleware has set', (t) =>
-  inEvery(t, async (t, serve) => {
-    const COOKIES = { 'set-cookie': ['own=1', 'own=2'], vary: 'Accept' };
-    const stream = () => Readable.from([Buffer.from('o'), Buffer.from('wn')]);
-    const rows: [string, string, number, object, () => ProxyResponse['body'], unknown[]][] = [
-      ['a buffer', 'GET', 200, {}, () => Buffer.from('own'), ['3', undefined, 'own']],
-      ['a stream', 'GET', 200, {}, stream, [undefined, 'chunked', 'own']],
-      [
-        'a stream of a length',
-        'GET',
-        200,
-        { 'content-length': '3' },
-        stream,
-        ['3', undefined, 'own'],
-      ],
-      ['a redirect', 'GET', 302, { location: '/x' }, () => EMPTY, ['0', undefined, '']],
-      ['HEAD', 'HEAD', 200, {}, () => Buffer.from('own'), ['3', undefined, '']],
-      ['HEAD of a stream', 'HEAD', 200, {}, stream, [undefined, undefined, '']],
-      [
-        '304',
-        'GET',
-        304,
-        { etag: '"x"', 'content-length': '3' },
-        () => EMPTY,
-        ['3', undefined, ''],
-      ],
-      ['204', 'GET', 204, {}, () => EMPTY, [undefined, undefined, '']],
-    ];
-    let row = rows[0];
-    let isReached = false;
-    const earlier: ConnectMiddleware = (_req, res, next) => {
-      res
-        .setHeader('x-earlier', '1')
-        .setHeader('set-cookie', 'earlier=1')
-        .setHeader('vary', 'Origin');
-      next();
-    };
-    const own: Middleware = async () => {
-      const [, , status = 0, headers = {}, body = () => EMPTY] = row ?? [];
-      return { status, headers: withFields({}, { ...COOKIES, ...headers }), body: body() };
-    };
-    const port = await serve([earlier, toConnect(own)], () => {
-      isReached = true;
-    });
-    for (row of rows) {
-      const [why, method, status, , , expected] = row;
-      const { headers, body, ...answer } = await ask(port, { method });
-      t.equal(answer.status, status, why);
-      t.same([headers['content-length'], headers['transfer-encoding'], body], expected, why);
-      t.match(headers, { 'x-earlier': '1', vary: 'Origin, Accept' }, why);
-      t.same(headers['set-cookie'], ['earlier=1', 'own=1', 'own=2'], why);
-    }
-    t.notOk(isReached, 'and the application is not asked');
-  }),
-);
+type Write = (res: http.ServerResponse) => unknown;
+const IN_ONE_GO: Readonly<Record<string, Write>> = {
+  'end(text)': (res) => res.end('hello'),
+  'end(text, encoding)': (res) => res.end('68656c6c6f', 'hex'),
+  'end(bytes)': (res) => res.end(new Uint8Array(Buffer.from('-hello')).subarray(1)),
+  'end(text, null, null)': (res) => res.end('hello', null as never, null as never),
+  'writeHead, end': (res) => res.writeHead(200).end('hello'),
+  'flushHeaders, end': (res) => [res.flushHeaders(), res.end('hello')],
+};
+const IN_PIECES: Readonly<Record<string, Write>> = {
+  'write, end': (res) => res.write('he') && res.end('llo'),
+  'write(callback)': (res) => res.write('he', () => res.end('llo')),
+  'write(encoding, callback)': (res) => res.write('6865', 'hex', () => res.end('llo')),
+  'writeHead, end later': (res) => sleep(5, res.writeHead(200)).then(() => res.end('hello')),
+  pipe: (res) => Readable.from(['he', 'llo']).pipe(res),
+  pipeline: (res) => pipeline(Readable.from(['he', 'llo']), res, () => {}),
+};
 
-t.test('what the application writes in whatever way is a response value', (t) =>
-  inEvery(t, async (t, serve) => {
-    const later = (run: () => void) => void setTimeout(run, 5);
-    const rows: [string, (res: ServerResponse) => unknown, kind: string][] = [
-      ['end(text)', (res) => res.end('hello'), 'buffer'],
-      ['end(text, encoding)', (res) => res.end('68656c6c6f', 'hex'), 'buffer'],
-      ['end(bytes)', (res) => res.end(new Uint8Array(Buffer.from('-hello')).subarray(1)), 'buffer'],
-      ['end(text, null, null)', (res) => res.end('hello', null as never, null as never), 'buffer'],
-      ['writeHead, end', (res) => res.writeHead(200).end('hello'), 'buffer'],
-      ['flushHeaders, end', (res) => (res.flushHeaders(), res.end('hello')), 'buffer'],
-      ['write, end', (res) => (res.write('he'), res.end('llo')), 'stream'],
-      ['write(callback)', (res) => res.write('he', () => res.end('llo')), 'stream'],
-      ['write(encoding)', (res) => res.write('6865', 'hex', () => res.end('llo')), 'stream'],
-      ['writeHead, end later', (res) => later(res.writeHead(200).end.bind(res, 'hello')), 'stream'],
-      ['pipe', (res) => Readable.from(['he', 'llo']).pipe(res), 'stream'],
-      ['pipeline', (res) => pipeline(Readable.from(['he', 'llo']), res, () => {}), 'stream'],
-    ];
-    let row = rows[0];
-    let kind = '';
-    const look = changed((response) => {
-      kind = response.body instanceof Readable ? 'stream' : 'buffer';
-      return { ...response, status: 201 };
+inEvery('whatever way the application writes in, it is heard', async (t, serve) => {
+  let write: Write | undefined;
+  let isStream = false;
+  let finished = 0;
+  const look = changing((response) => {
+    isStream = response.body instanceof Readable;
+    return { ...response, status: 201 };
+  });
+  const port = await serve(look, (_req, res) => {
+    res.on('finish', () => {
+      finished += 1;
     });
-    let finished = 0;
-    const port = await serve([toConnect(look)], (_req, res) => {
-      res.on('finish', () => {
-        finished += 1;
-      });
-      row?.[1](res);
-      if (row?.[0] !== 'pipe' && row?.[0] !== 'pipeline' && kind === 'buffer')
-        t.ok(res.headersSent, `${row?.[0]}: the application has begun`);
-    });
-    for (row of rows) {
-      const { status, body } = await ask(port);
-      t.same([status, body, kind], [201, 'hello', row[2]], row[0]);
-    }
-    t.equal(finished, rows.length, 'finish fires once');
-  }),
-);
+    write?.(res);
+  });
+  for (const [way, written] of Object.entries({ ...IN_ONE_GO, ...IN_PIECES })) {
+    write = written;
+    const { status, body } = await ask(port);
+    t.same([status, body], [201, 'hello'], way);
+    if (!t.name.includes('patched')) t.equal(isStream, way in IN_PIECES, `${way}: kind of body`);
+  }
+  t.equal(finished, 12, 'finish fires once');
+});
 
-t.test('fields that were set in whatever way', (t) =>
-  inEvery(t, async (t, serve) => {
-    const A = ['a=1', 'a=2'];
-    const rows: [string, (res: ServerResponse) => unknown][] = [
-      ['setHeader', (res) => res.setHeader('X-B', 2).setHeader('Set-Cookie', A)],
-      [
-        'appendHeader',
-        (res) => A.forEach((value) => res.setHeader('X-B', '2').appendHeader('Set-Cookie', value)),
-      ],
-      [
-        'setHeaders',
-        (res) =>
-          res.setHeaders(
-            new Map<string, never>(Object.entries({ 'x-b': '2', 'set-cookie': A }) as never),
-          ),
-      ],
-      ['writeHead(object)', (res) => res.writeHead(200, { 'X-B': 2, 'Set-Cookie': A })],
-      [
-        'writeHead(list)',
-        (res) => res.writeHead(200, ['X-B', '2', 'Set-Cookie', 'a=1', 'Set-Cookie', 'a=2']),
-      ],
-      ['writeHead(list of lists)', (res) => res.writeHead(200, ['X-B', '2', 'Set-Cookie', A])],
-      [
-        'writeHead(pairs)',
-        (res) =>
-          res.writeHead(200, [
-            ['X-B', '2'],
-            ['Set-Cookie', A],
-          ] as never),
-      ],
-      [
-        'writeHead(reason, object)',
-        (res) => res.writeHead(200, 'Fine', { 'X-B': 2, 'Set-Cookie': A }),
-      ],
-      [
-        'writeHead(undefined, object)',
-        (res) => res.writeHead(200, undefined, { 'X-B': 2, 'Set-Cookie': A }),
-      ],
-    ];
-    let row = rows[0];
-    const change = changed((response) => ({
-      ...response,
-      headers: withFields(response.headers, { 'x-gone': undefined, 'x-new': '1' }),
-    }));
-    const earlier: ConnectMiddleware = (_req, res, next) => {
-      res.setHeader('X-B', 'old').setHeader('X-Gone', '1').setHeader('x-earlier', '1');
-      next();
-    };
-    const port = await serve([earlier, toConnect(change)], (_req, res) => {
-      row?.[1](res);
-      res.end('hello');
-    });
-    for (row of rows) {
-      const { headers, reason } = await ask(port);
-      t.match(
-        headers,
-        { 'x-b': '2', 'x-new': '1', 'x-earlier': '1', 'set-cookie': A, 'content-length': '5' },
-        row[0],
-      );
-      t.same(
-        [headers['set-cookie']?.length, headers['x-gone'], reason],
-        [2, undefined, 'OK'],
-        row[0],
-      );
+const C = ['a=1', 'b=1'];
+const FIELDS: Readonly<Record<string, Write>> = {
+  setHeader: (res) => res.setHeader('X-B', 2).setHeader('Set-Cookie', C),
+  appendHeader: (res) => C.map((c) => res.setHeader('X-B', '2').appendHeader('Set-Cookie', c)),
+  setHeaders: (res) =>
+    res.setHeaders(
+      new Headers([['x-b', '2'], ...C.map((c) => ['set-cookie', c] as [string, string])]),
+    ),
+  'writeHead(object)': (res) => res.writeHead(200, { 'X-B': 2, 'Set-Cookie': C }),
+  'writeHead(list)': (res) =>
+    res.writeHead(200, ['X-B', '2', ...C.flatMap((c) => ['Set-Cookie', c])]),
+  'writeHead(list of a list)': (res) => res.writeHead(200, ['X-B', '2', 'Set-Cookie', C]),
+  'writeHead(pairs)': (res) =>
+    res.writeHead(200, [
+      ['X-B', '2'],
+      ['Set-Cookie', C],
+    ] as never),
+  'writeHead(reason, object)': (res) => res.writeHead(200, 'Fine', { 'X-B': 2, 'Set-Cookie': C }),
+  'writeHead(, object)': (res) => res.writeHead(200, undefined, { 'X-B': 2, 'Set-Cookie': C }),
+};
+
+inEvery('whatever way fields are set in, they are there to change', async (t, serve) => {
+  let write: Write | undefined;
+  const change = changing((response) => ({
+    ...response,
+    headers: withFields(response.headers, { 'x-gone': undefined, 'x-new': '1' }),
+  }));
+  const earlier: Layer = (_req, res, next) => {
+    res.setHeader('X-B', 'old').setHeader('X-Gone', '1').setHeader('x-earlier', '1');
+    next();
+  };
+  const app: App = (_req, res) => [write?.(res), res.end('hello')];
+  const port = await serve(change, app, earlier);
+  for (const [way, written] of Object.entries(FIELDS)) {
+    write = written;
+    const { headers, reason, length } = await ask(port);
+    t.match(headers, { 'x-b': '2', 'x-new': '1', 'x-earlier': '1', 'set-cookie': C }, way);
+    t.same([headers['set-cookie']?.length, headers['x-gone']], [2, undefined], way);
+    if (!t.name.includes('patched')) t.same([length, reason], ['5', 'OK'], way);
+  }
+});
+
+inEvery('a body is changed, dropped or left away as the answer needs it', async (t, serve) => {
+  const upper = (body: ProxyResponse['body']) =>
+    Readable.from(body instanceof Readable ? body : [body], { objectMode: false }).pipe(
+      new Transform({ transform: (chunk, _, done) => done(null, `${chunk}`.toUpperCase()) }),
+    );
+  const rows: [string, (r: ProxyResponse) => ProxyResponse, unknown[], head: unknown[]][] = [
+    ['kept', (r) => r, [200, '5', '"x"', 'hello'], [200, '5', '"x"', '']],
+    [
+      'no content',
+      (r) => ({ ...r, status: 204 }),
+      [204, undefined, '"x"', ''],
+      [204, undefined, '"x"', ''],
+    ],
+    ['not modified', (r) => ({ ...r, status: 304 }), [304, '5', '"x"', ''], [304, '5', '"x"', '']],
+    [
+      'longer',
+      (r) => withBody(r, Buffer.from('longer')),
+      [200, '6', 'W/"x"', 'longer'],
+      [200, '6', 'W/"x"', ''],
+    ],
+    [
+      'transformed',
+      (r) => withBody(r, upper(r.body)),
+      [200, undefined, 'W/"x"', 'HELLO'],
+      [200, undefined, 'W/"x"', ''],
+    ],
+    [
+      'broken off',
+      (r) =>
+        withBody(
+          r,
+          new Readable({
+            read() {
+              this.destroy(new Error('x'));
+            },
+          }),
+        ),
+      [200, undefined, 'W/"x"', 'ECONNRESET'],
+      [200, undefined, 'W/"x"', ''],
+    ],
+  ];
+  let change = rows[0]?.[1];
+  const port = await serve(
+    changing((r) => change?.(r) ?? r),
+    (_req, res) => {
+      res.setHeader('etag', '"x"').setHeader('content-length', 5);
+      res.write('hel');
+      res.end('lo');
+    },
+  );
+  for (const [why, next, get, head] of rows) {
+    change = next;
+    for (const [method, expected] of [
+      ['GET', get],
+      ['HEAD', head],
+    ] as const) {
+      const { status, length, headers, body } = await ask(port, { method });
+      t.same([status, length, headers.etag, body], expected, `${method} ${why}`);
     }
-  }),
-);
+  }
+});
+
+inEvery('the head goes out before the body', async (t, serve) => {
+  for (const begin of ['flushHeaders', 'writeHead'] as const) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const port = await serve(pass, async (_req, res) => {
+      res[begin](200);
+      await promise;
+      res.end('late');
+    });
+    const asked = http.get({ port, host: '127.0.0.1', agent: false });
+    const [res] = await once(asked, 'response', { signal: AbortSignal.timeout(2_000) });
+    resolve();
+    t.equal(await text(res), 'late', begin);
+  }
+});
+
+inEvery('a slow client slows the application down', async (t, serve) => {
+  const CHUNK = Buffer.alloc(65_536);
+  const COUNT = 600;
+  let taken = 0;
+  function* chunks() {
+    for (taken = 0; taken < COUNT; taken++) yield CHUNK;
+  }
+  const ways: Readonly<Record<string, App>> = {
+    pipe: (_req, res) => Readable.from(chunks()).pipe(res),
+    pipeline: (_req, res) => pipeline(Readable.from(chunks()), res, () => {}),
+    drain: async (_req, res) => {
+      for (const chunk of chunks()) if (!res.write(chunk)) await once(res, 'drain');
+      res.end();
+    },
+  };
+  const through: Middleware = changing((r) =>
+    withBody(r, (r.body as Readable).pipe(new PassThrough())),
+  );
+  for (const [way, app] of Object.entries(ways)) {
+    const port = await serve(way === 'pipe' ? through : pass, app);
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET / HTTP/1.0\r\nHost: x\r\n\r\n');
+    let before = -1;
+    while (before !== taken) {
+      before = taken;
+      await sleep(60);
+    }
+    t.ok(taken > 0 && taken < COUNT / 2, `${way}: ${taken} of ${COUNT} taken while nobody reads`);
+    let bytes = 0;
+    for await (const chunk of socket) bytes += chunk.length;
+    t.ok(bytes > COUNT * CHUNK.length, `${way}: and all comes in the end`);
+  }
+});
