@@ -1,7 +1,7 @@
 /** The laws of the house, as tests: who imports whom, what is declared, documented and alike. */
 import { execFile } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { builtinModules } from 'node:module';
+import { isBuiltin } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -71,6 +71,7 @@ t.test('packages of ours import each other only as the table says', async (t) =>
     '@headgate/middleware-media-redirect': middleware,
     '@headgate/middleware-csp': middleware,
   };
+  const wrong: string[] = [];
   for (const { manifest, sources } of packages) {
     if (manifest.name === 'headgate') continue;
     const allowed = table[manifest.name];
@@ -79,17 +80,19 @@ t.test('packages of ours import each other only as the table says', async (t) =>
       for (const specifier of importsOf(path)) {
         const name = packageOf(specifier);
         if (name === 'headgate' || name?.startsWith('@headgate/'))
-          t.ok(allowed?.includes(name), `${path} must not import ${specifier}`);
+          if (!allowed?.includes(name)) wrong.push(`${path} imports ${specifier}`);
       }
   }
+  t.same(wrong, []);
 });
 
 t.test('what is costly or dangerous has one home', async (t) => {
+  const wrong: string[] = [];
   const homes: [what: RegExp, homes: readonly RegExp[]][] = [
     [/^htmlparser2/, [/^packages\/html\/src\//]],
     [/^prom-client/, [/^packages\/metrics\/src\//]],
     [/^lru-cache/, [/^packages\/store\/src\//]],
-    [/^http-proxy-3/, [/^packages\/core\/src\/(?:upstream|upgrade)\.ts$/]],
+    [/^http-proxy-3/, [/^packages\/core\/src\/upgrade\.ts$/]],
     [
       /^node:(?:http|https|http2)$/,
       [
@@ -102,77 +105,75 @@ t.test('what is costly or dangerous has one home', async (t) => {
   for (const path of packages.flatMap(({ sources }) => sources))
     for (const specifier of importsOf(path))
       for (const [what, allowed] of homes)
-        if (what.test(specifier))
-          t.ok(
-            allowed.some((home) => home.test(path)),
-            `${path} must not import ${specifier}`,
-          );
+        if (what.test(specifier) && !allowed.some((home) => home.test(path)))
+          wrong.push(`${path} imports ${specifier}`);
+  t.same(wrong, []);
 });
 
 t.test('what is imported is declared, and what is declared is imported', async (t) => {
+  const wrong: string[] = [];
   for (const { folder, manifest, sources, tests } of packages) {
     const runtime = { ...manifest.dependencies, ...manifest.peerDependencies };
     const all = { ...runtime, ...manifest.devDependencies };
     const used = new Set<string>();
     for (const path of [...sources, ...tests])
       for (const specifier of importsOf(path)) {
+        if (isBuiltin(specifier) && !specifier.startsWith('node:'))
+          wrong.push(`${path}: write node:${specifier}`);
         const name = packageOf(specifier);
-        if (name === undefined) {
-          const bare = specifier.replace(/^node:/, '');
-          if (!specifier.startsWith('.'))
-            t.ok(builtinModules.includes(bare), `${path}: ${specifier}`);
-          continue;
-        }
+        if (name === undefined || name === manifest.name || name === 'tap') continue;
         used.add(name);
-        if (name === manifest.name || name === 'tap') continue;
         const isTypeOnly = new RegExp(`import type [^;]*from '${specifier}'`).test(read(path));
         const declared = sources.includes(path) && !isTypeOnly ? runtime : all;
-        t.ok(
-          name in declared,
-          `${path} imports ${name}, which ${folder}/package.json must declare`,
-        );
+        if (!(name in declared)) wrong.push(`${folder}/package.json must declare ${name}: ${path}`);
       }
     for (const name of Object.keys(runtime))
-      t.ok(used.has(name), `${folder}/package.json declares ${name}, which nothing imports`);
-    t.notOk('tap' in runtime, `${folder} must not need tap to run`);
+      if (!used.has(name)) wrong.push(`${folder}/package.json declares ${name} for nothing`);
+    if ('tap' in runtime) wrong.push(`${folder} must not need tap to run`);
   }
+  t.same(wrong, []);
 });
 
 t.test('no file imports itself through others', async (t) => {
+  const wrong: string[] = [];
   const state = new Map<string, 'open' | 'done'>();
   const visit = (path: string, trail: readonly string[]) => {
-    if (state.get(path) === 'done') return;
-    t.not(state.get(path), 'open', `a circle: ${[...trail, path].join(' → ')}`);
-    if (state.get(path) === 'open') return;
+    if (state.get(path) === 'open') wrong.push([...trail, path].join(' → '));
+    if (state.has(path)) return;
     state.set(path, 'open');
     for (const specifier of importsOf(path))
       if (specifier.startsWith('.')) visit(join(dirname(path), specifier), [...trail, path]);
     state.set(path, 'done');
   };
   for (const path of packages.flatMap(({ sources }) => sources)) visit(path, []);
+  t.same(wrong, []);
+  t.ok(state.size > 30, 'all files were looked at');
 });
 
 t.test('every export says what it is, and nothing is exported by default', async (t) => {
+  const wrong: string[] = [];
   for (const path of packages.flatMap(({ sources }) => sources)) {
     const lines = read(path).split('\n');
     for (const [index, line] of lines.entries()) {
-      t.notMatch(line, /^export default|^export \*/, `${path}:${index + 1}`);
-      const name = /^export (?:async )?(?:function\*?|const|interface|type|class) (\w+)/.exec(
-        line,
-      )?.[1];
-      if (name)
-        t.match(lines[index - 1], /\*\/$/, `${path}:${index + 1}: ${name} needs a docstring`);
+      const declares = /^export (?:async )?(?:function\*?|const|interface|type|class) \w/;
+      const isDocumented = /\*\/$/.test(lines[index - 1] ?? '');
+      if (/^export default|^export \*/.test(line)) wrong.push(`${path}:${index + 1}: ${line}`);
+      if (declares.test(line) && !isDocumented) wrong.push(`${path}:${index + 1}: ${line}`);
     }
   }
+  t.same(wrong, []);
 });
 
 t.test('files are small and named for what they do', async (t) => {
+  const wrong: string[] = [];
   for (const path of packages.flatMap(({ sources }) => sources)) {
-    t.match(basename(path), /^[a-z0-9]+(?:-[a-z0-9]+)*\.ts$/, path);
-    t.notMatch(path, /\b(?:utils?|helpers?|common|misc|manager|base)\b/, path);
+    const isPlain = /^[a-z0-9]+(?:-[a-z0-9]+)*\.ts$/.test(basename(path));
+    const isVague = /\b(?:utils?|helpers?|common|misc|manager|base)\b/.test(path);
+    if (!isPlain || isVague) wrong.push(`${path}: say what it does, in kebab-case`);
     const { length } = read(path).split('\n');
-    t.ok(length <= 260, `${path} has ${length} lines: it is probably two ideas`);
+    if (length > 260) wrong.push(`${path} has ${length} lines: it is probably two ideas`);
   }
+  t.same(wrong, []);
 });
 
 t.test('packages are alike', async (t) => {
@@ -237,6 +238,10 @@ t.test('the TypeScript in the READMEs and the docs type-checks', async (t) => {
     files: names,
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
-  const { stdout } = await run('tsc', ['-p', folder], { cwd: ROOT }).catch((error) => error);
-  t.equal(stdout, '', 'tsc has nothing to say');
+  // Without what tap adds to a process to measure its coverage, which tsc doesn't bear.
+  const said = await run('env', ['-u', 'NODE_OPTIONS', 'tsc', '-p', folder], { cwd: ROOT }).then(
+    () => '',
+    ({ stdout, stderr }) => stdout + stderr,
+  );
+  t.equal(said, '', 'tsc has nothing to say');
 });

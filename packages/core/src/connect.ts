@@ -58,9 +58,8 @@ let count = 0;
 
 /**
  * Makes a Connect middleware of one of ours, for HTTP/1. An answer of its own keeps the fields that
- * earlier middleware of the application has set; when the application was asked, its fields are in
- * the response that `next` gives, and the answer has exactly those that the middleware returns. An
- * error before the application was asked goes to the host's `next`, with its `status`; one after
+ * earlier middleware of the application has set; once `next` has given a response, those are in it,
+ * and the answer has exactly the fields that the middleware returns. An error before the application was asked goes to the host's `next`, with its `status`; one after
  * that is answered plainly, with its status and no reason.
  *
  * `next` is weaker here than in Headgate:
@@ -95,10 +94,15 @@ export function toConnect(
     const { outlet, asked: askedBelow, hear } = intercept(res, req.method ?? '');
     const isGone = () => res.destroyed && !askedBelow;
     let isAsked = false;
+    let isGiven = false;
 
-    const answer = (response: ProxyResponse) => {
+    const answer = (response: ProxyResponse, isWhole: boolean) => {
       const isLast = /\bclose\b/i.test(String(res.getHeader('connection')));
-      send(response, outlet, { writeHead, isLast });
+      send(response, outlet, {
+        isLast,
+        writeHead: (_, status, raw) => writeHead(outlet, status, raw, isWhole),
+        onBroken: (error) => askedBelow && outlet.destroy(error),
+      });
     };
 
     const run = async () => {
@@ -116,35 +120,45 @@ export function toConnect(
         isAsked = true;
         const response = hear(changed);
         next();
+        await response;
+        isGiven = true;
         return response;
       };
 
-      const response = await middleware(request, ask);
+      const response = await middleware(request, (changed) => {
+        const asked = ask(changed);
+        asked.catch(() => {}); // that nobody waits for it is no reason to crash
+        return asked;
+      });
       if (isGone()) return discard(response.body);
-      if (isAsked) for (const name of outlet.getHeaderNames()) outlet.removeHeader(name);
-      answer(response);
+      answer(response, isGiven);
     };
 
     run().catch((cause: unknown) => {
       const error = toHeadgateError(cause);
       if (outlet.headersSent) outlet.destroy();
+      else if (isAsked && askedBelow) outlet.destroy(error);
       else if (isGone() && (isAsked || error.code === 'CLIENT_GONE')) return;
-      else if (isAsked) answer(errorResponse(error));
+      else if (isAsked) answer(errorResponse(error), false);
       else next(cause);
     });
   };
 }
 
-/** Field by field, for hosts that patch `writeHead` and look at what was set before. */
-function writeHead(res: ServerResponse, status: number, raw: string[]): void {
+/**
+ * Writes a head with the fields in `raw`, and no others if it `isWhole`. Field by field, for hosts
+ * that patch `writeHead` and look at what was set before. Throws before it changes anything.
+ */
+function writeHead(res: ServerResponse, status: number, raw: string[], isWhole: boolean): void {
   const headers = toHeaders(raw);
   for (const name in headers) {
     validateHeaderName(name);
     for (const line of fields(headers, name)) validateHeaderValue(name, line);
   }
-  for (const name in headers) {
-    if (ADDED_TO.has(name)) res.appendHeader(name, fields(headers, name));
-    else res.setHeader(name, fields(headers, name));
+  if (isWhole) for (const name of res.getHeaderNames()) res.removeHeader(name);
+  for (const [name, value] of Object.entries(headers)) {
+    if (ADDED_TO.has(name)) res.appendHeader(name, value);
+    else res.setHeader(name, value);
   }
   res.statusMessage = ''; // Node's own for this status, not that of the application's
   res.writeHead(status);

@@ -1,10 +1,9 @@
 /** Stands between an application and the Node response that it writes to. */
 import { OutgoingMessage, type ServerResponse } from 'node:http';
-import { PassThrough, type Readable } from 'node:stream';
-import { EMPTY } from './body.ts';
+import type { Readable } from 'node:stream';
 import { HeadgateError } from './errors.ts';
-import type { Body, ProxyRequest, ProxyResponse } from './exchange.ts';
-import { toEndToEnd } from './headers.ts';
+import type { ProxyRequest, ProxyResponse } from './exchange.ts';
+import { type Method, type Recording, record } from './recording.ts';
 
 /** A Node response with two sides: the host's below and, once it is heard, the application's above. */
 export interface Interception {
@@ -19,28 +18,25 @@ export interface Interception {
   readonly hear: (request: ProxyRequest) => Promise<ProxyResponse>;
 }
 
-type Method = (...args: unknown[]) => unknown;
+/** Methods about fields: one object has the application's, another the host's. */
+const FIELDS = Object.getOwnPropertyNames(OutgoingMessage.prototype).filter((name) =>
+  /^(?:append|get|has|remove|set)\w*Header/.test(name),
+);
 
-/** By these an application writes. */
-const WRITERS = 'writeHead writeHeader write end flushHeaders addTrailers destroy'.split(' ');
-
-/** These are about fields. */
-const FIELDS = [
-  ...'setHeader setHeaders appendHeader removeHeader hasHeader'.split(' '),
-  ...'getHeader getHeaders getHeaderNames getRawHeaderNames'.split(' '),
+/** Methods by which one listens, for one to `drain`: to each side it means another buffer. */
+const LISTENING = [
+  ...['on', 'addListener', 'prependListener'],
+  ...['off', 'removeListener', 'removeAllListeners'],
 ];
-
-/** By these one listens, for one to `drain`, which means another buffer to the host than to the app. */
-const LISTENING = 'on addListener off removeListener'.split(' ');
 
 /** What several of us on one response share. */
 interface Layers {
   count: number;
   /** Which of us is talking to the host right now: to it and to all above, `res` is the host's. */
   talking: number;
-  /** What the innermost of us asked for, and the body that it hears. */
+  /** What the innermost of us asked for, and what it hears. */
   asked?: ProxyRequest;
-  body?: Readable;
+  app?: Recording;
 }
 
 const layersOf = new WeakMap<ServerResponse, Layers>();
@@ -52,8 +48,9 @@ export function intercept(res: ServerResponse, method: string): Interception {
   layersOf.set(res, layers);
   const depth = layers.count;
   layers.count += 1;
-  const { asked, body: heardBelow } = layers;
-  const host = methodsOf(res, [...WRITERS, ...FIELDS, ...LISTENING]);
+  const { asked, app: below } = layers;
+  /** The methods that are covered, as they were before. */
+  const host = new Map<string | symbol, Method>();
 
   const isHosts = () => layers.talking <= depth;
   const asHost = <T>(run: () => T): T => {
@@ -66,13 +63,13 @@ export function intercept(res: ServerResponse, method: string): Interception {
     }
   };
 
-  // Whether somebody hears is what counts for one above another, not whether the client is there.
-  const held = heardBelow && { once: heardBelow.once.bind(heardBelow), chunkedEncoding: true };
-  const instead: Record<string | symbol, unknown> = { req: { method }, ...held };
+  // For one above another, what counts is whether that one hears, not whether the client is there.
+  const held = below && { once: below.body.once.bind(below.body), chunkedEncoding: true };
+  const instead: Readonly<Record<string | symbol, unknown>> = { req: { method }, ...held };
   const outlet = new Proxy(res, {
     get(_, name) {
       if (Object.hasOwn(instead, name)) return instead[name];
-      const value = host.get(name as string) ?? asHost(() => Reflect.get(res, name, res));
+      const value = host.get(name) ?? asHost(() => Reflect.get(res, name, res));
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => asHost(() => value.apply(res, args));
     },
@@ -84,240 +81,93 @@ export function intercept(res: ServerResponse, method: string): Interception {
       if (value !== undefined) fields.setHeader(name, value);
     const app = record(res, fields, request.method === 'HEAD');
     layers.asked = request;
-    layers.body = app.body;
+    layers.app = app;
 
-    // With both heads out, to set a field is a mistake, and it is the host who complains of those.
-    const isPast = () => isHosts() || (app.hasBegun() && outlet.headersSent);
-    const put = (name: string, run: (args: unknown[], theirs: Method) => unknown) => {
-      const theirs = host.get(name)?.bind(res) ?? (() => undefined);
-      const value = (...args: unknown[]) => (isHosts() ? theirs(...args) : run(args, theirs));
+    const cover = (name: string, ours: (args: unknown[], theirs: Method) => unknown) => {
+      const member: Method | undefined = Reflect.get(res, name);
+      if (!member) return;
+      const theirs = member.bind(res);
+      const value: Method = (...args) => (isHosts() ? theirs(...args) : ours(args, theirs));
+      host.set(name, member);
       Object.defineProperty(res, name, { configurable: true, writable: true, value });
     };
-    for (const [name, write] of Object.entries(app.writers)) put(name, (args) => write(...args));
-    for (const [name, onFields] of methodsOf(fields, FIELDS)) {
-      put(name, (args, theirs) => {
-        const result = isPast() ? theirs(...args) : onFields.apply(fields, args);
+    // With both heads out, to set a field is a mistake, and it is the host who complains of those.
+    const isPast = () => isHosts() || (app.hasBegun() && outlet.headersSent);
+    for (const [name, ours] of Object.entries(app.methods)) cover(name, (args) => ours(...args));
+    for (const name of FIELDS) {
+      const ours: Method = Reflect.get(fields, name);
+      cover(name, (args, theirs) => {
+        const result = isPast() ? theirs(...args) : ours.apply(fields, args);
         return result === fields ? res : result;
       });
     }
-    const onBody = methodsOf(app.body, LISTENING);
     for (const name of LISTENING) {
-      put(name, (args, theirs) => {
+      const ours: Method = Reflect.get(app.body, name);
+      cover(name, (args, theirs) => {
         if (args[0] !== 'drain') return theirs(...args);
-        onBody.get(name)?.apply(app.body, args);
+        ours.apply(app.body, args);
         return res;
       });
     }
-    for (const [name, ours] of Object.entries(app.views)) {
-      const theirs = viewOf(res, name);
+    cover('writeInformation', (args, theirs) => {
+      if (!outlet.headersSent) return theirs(...args);
+      for (const arg of args) if (typeof arg === 'function') arg(); // too late: done
+    });
+    for (const [name, ours] of Object.entries(app.properties)) {
+      const theirs = propertyOf(res, name);
       const side = () => ((ours.set ? isPast() : isHosts()) ? theirs : ours);
       Object.defineProperty(res, name, {
         configurable: true,
-        get: () => side().get(),
+        get: () => side().get?.(),
         set: (value) => side().set?.(value),
       });
     }
-    follow(res, app);
-    // Who logs when the response is out means what went out.
-    if (depth === 0) {
-      res.prependListener('finish', () => {
-        layers.talking = depth;
-        queueMicrotask(() => {
-          layers.talking = NOBODY;
-        });
-      });
-    }
+    if (depth === 0) follow(res, layers, app);
     return app.response;
   };
   return { outlet, asked, hear };
 }
 
-/** Sees to it that the two ends of a response learn of each other's end. */
-function follow(res: ServerResponse, { body, hasEnded, giveUp }: Recording): void {
-  const { socket } = res;
+/** Tells the ends of a response of each other's end. Once for all of us: listeners are counted. */
+function follow(res: ServerResponse, layers: Layers, outermost: Recording): void {
+  const { socket } = res.req;
+  const app = () => layers.app ?? outermost;
   res.once('close', () => {
-    if (hasEnded() || res.writableFinished || !socket?.destroyed) return;
+    if (res.writableFinished || !socket.destroyed) return;
     // A client that leaves ends its side or resets it: then the application may still go on.
     if (!socket.readableEnded && !socket.errored)
-      giveUp(new HeadgateError('UPSTREAM_BROKEN', 'the application cut the connection'));
+      app().giveUp(new HeadgateError('UPSTREAM_BROKEN', 'the application cut the connection'));
   });
   res.on('unpipe', (source: Readable) => {
+    const { body, hasEnded, giveUp } = app();
     if (hasEnded()) return;
     // An answer of somebody else's went out: unread, the source would never come to its end.
     if (body.destroyed || res.writableFinished) source.resume();
     else if (res.destroyed)
       giveUp(new HeadgateError('CLIENT_GONE', 'the client left, and the application gave up'));
   });
-}
-
-interface View {
-  readonly get: () => unknown;
-  readonly set?: (value: unknown) => void;
-}
-
-/** What an application has said so far, and the ways in which it says it. */
-interface Recording {
-  readonly response: Promise<ProxyResponse>;
-  readonly body: PassThrough;
-  readonly writers: Readonly<Record<string, Method>>;
-  readonly views: Readonly<Record<string, View>>;
-  readonly hasBegun: () => boolean;
-  readonly hasEnded: () => boolean;
-  readonly giveUp: (error: HeadgateError) => void;
-}
-
-function record(res: ServerResponse, fields: OutgoingMessage, isHead: boolean): Recording {
-  const { promise, resolve, reject } = Promise.withResolvers<ProxyResponse>();
-  const stream = new PassThrough();
-  let status: unknown = res.statusCode;
-  let head: Omit<ProxyResponse, 'body'> | undefined;
-  let body: Body | undefined;
-  let hasEnded = false;
-  promise.catch(() => {}); // whoever waits is told; that nobody waits is no reason to crash
-  stream.on('error', () => {});
-  stream.once('close', () => !hasEnded && stream.emit('drain')); // who waits for it may go on
-
-  const begin = () => {
-    if (head) return;
-    const code = Number(status) | 0; // as Node does
-    if (code < 100 || code > 999) throw new RangeError(`Invalid status code: ${status}`);
-    const given = { status: code, headers: toEndToEnd(rawOf(fields)) };
-    head = given;
-    if (isHead || code === 204 || code === 304) body = EMPTY;
-    // A moment later, so that what is written in one go is a buffer.
+  // Whoever logs when the response is out means what went out.
+  res.prependListener('finish', () => {
+    layers.talking = 0;
     queueMicrotask(() => {
-      body ??= stream;
-      resolve({ ...given, body });
+      layers.talking = NOBODY;
     });
-  };
-  /** As Node does: by the `writeHead` on top, which is how those that patch it add their fields. */
-  const beginSomehow = () => {
-    if (!head) res.writeHead(status as number);
-    begin();
-  };
-  const writeHead: Method = (code, ...rest) => {
-    if (head) return res; // patched methods ask again and again
-    status = code;
-    setAll(fields, typeof rest[0] === 'string' ? rest[1] : (rest[1] ?? rest[0]));
-    begin();
-    return res;
-  };
-  const write: Method = (chunk, ...rest) => {
-    beginSomehow();
-    body ??= stream;
-    const done = rest.find(isFunction);
-    const encoding = rest[0] === done ? undefined : rest[0];
-    if (body === stream && !hasEnded && !stream.destroyed)
-      return stream.write(chunk, encoding as BufferEncoding, done);
-    if (done) process.nextTick(done);
-    return true;
-  };
-  const end: Method = (...args) => {
-    const done = args.find(isFunction);
-    const [chunk, encoding] = args.filter((arg) => !isFunction(arg));
-    if (done && res.writableFinished) process.nextTick(done);
-    else if (done) res.once('finish', done);
-    if (hasEnded) return res;
-    const last = toBuffer(chunk, encoding);
-    beginSomehow();
-    hasEnded = true;
-    if (last.length > 0 && body === stream) stream.write(last);
-    if (body === stream) stream.end();
-    body ??= last;
-    return res;
-  };
-  const giveUp = (error: HeadgateError) => {
-    if (hasEnded) return;
-    reject(error);
-    stream.destroy(error);
-  };
-  const destroy: Method = (cause) => {
-    giveUp(new HeadgateError('UPSTREAM_BROKEN', 'the application gave up its response', cause));
-    return res;
-  };
-
-  return {
-    response: promise,
-    body: stream,
-    writers: {
-      writeHead,
-      writeHeader: writeHead,
-      write,
-      end,
-      flushHeaders: beginSomehow,
-      addTrailers: () => {}, // they end here, as everywhere
-      destroy,
-    },
-    views: {
-      statusCode: {
-        get: () => status,
-        set: (value) => {
-          status = value;
-        },
-      },
-      headersSent: { get: () => head !== undefined },
-      writableEnded: { get: () => hasEnded },
-      writableNeedDrain: { get: () => stream.writableNeedDrain },
-      writableLength: { get: () => stream.writableLength },
-    },
-    hasBegun: () => head !== undefined,
-    hasEnded: () => hasEnded,
-    giveUp,
-  };
+  });
 }
 
-/** Sets the fields that were given to `writeHead`, in each of the three forms that it takes. */
-function setAll(fields: OutgoingMessage, given: unknown): void {
-  if (given === undefined || given === null) return;
-  if (!Array.isArray(given)) {
-    for (const [name, value] of Object.entries(given)) fields.setHeader(name, value);
-    return;
-  }
-  const raw: unknown[] = Array.isArray(given[0]) ? given.flat() : given;
-  const names = raw.filter((_, index) => index % 2 === 0).map(String);
-  for (const name of names) fields.removeHeader(name);
-  for (const [index, name] of names.entries())
-    fields.appendHeader(name, raw[2 * index + 1] as string);
-}
-
-function rawOf(fields: OutgoingMessage): string[] {
-  const raw: string[] = [];
-  for (const [name, value] of Object.entries(fields.getHeaders()))
-    for (const line of [value ?? []].flat()) raw.push(name, String(line));
-  return raw;
-}
-
-function toBuffer(chunk: unknown, encoding: unknown): Buffer {
-  if (chunk === undefined || chunk === null) return EMPTY;
-  if (Buffer.isBuffer(chunk)) return chunk;
-  if (typeof chunk === 'string') return Buffer.from(chunk, encoding as BufferEncoding);
-  if (!(chunk instanceof Uint8Array))
-    throw new TypeError(`a chunk must be a string or a Uint8Array, got ${typeof chunk}`);
-  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-}
-
-function methodsOf(target: object, names: readonly string[]): Map<string, Method> {
-  const members = target as Readonly<Record<string, Method>>;
-  return new Map(names.flatMap((name) => (members[name] ? [[name, members[name]]] : [])));
-}
-
-/** A property as it is before it is covered: through its accessors, or as a place of its own. */
-function viewOf(target: ServerResponse, name: string): View {
-  for (let owner: object = target; owner; owner = Object.getPrototypeOf(owner)) {
+/** A property as it is before it is covered: its accessors, or a place of its own for its value. */
+function propertyOf(res: ServerResponse, name: string): PropertyDescriptor {
+  for (let owner: object = res; owner; owner = Object.getPrototypeOf(owner)) {
     const property = Object.getOwnPropertyDescriptor(owner, name);
     const { get, set } = property ?? {};
-    if (get) return { get: get.bind(target), set: set?.bind(target) ?? (() => {}) };
+    if (get) return { get: get.bind(res), set: (value) => set?.call(res, value) };
     if (property) break;
   }
-  let value = Reflect.get(target, name);
+  let value = Reflect.get(res, name);
   return {
     get: () => value,
     set: (next) => {
       value = next;
     },
   };
-}
-
-function isFunction(value: unknown): value is () => void {
-  return typeof value === 'function';
 }

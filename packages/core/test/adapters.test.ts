@@ -84,6 +84,8 @@ const HOSTS: Readonly<Record<string, Host>> = {
   },
 };
 
+const isNested = (t: Test) => t.name.includes('others of ours');
+
 type Serve = (middleware: Middleware, app: App, earlier?: Layer) => Promise<number>;
 
 /** Runs a test in every host. */
@@ -324,34 +326,312 @@ inEvery('the head goes out before the body', async (t, serve) => {
 
 inEvery('a slow client slows the application down', async (t, serve) => {
   const CHUNK = Buffer.alloc(65_536);
-  const COUNT = 600;
-  let taken = 0;
-  function* chunks() {
-    for (taken = 0; taken < COUNT; taken++) yield CHUNK;
-  }
-  const ways: Readonly<Record<string, App>> = {
-    pipe: (_req, res) => Readable.from(chunks()).pipe(res),
-    pipeline: (_req, res) => pipeline(Readable.from(chunks()), res, () => {}),
-    drain: async (_req, res) => {
-      for (const chunk of chunks()) if (!res.write(chunk)) await once(res, 'drain');
-      res.end();
-    },
-  };
-  const through: Middleware = changing((r) =>
-    withBody(r, (r.body as Readable).pipe(new PassThrough())),
-  );
-  for (const [way, app] of Object.entries(ways)) {
-    const port = await serve(way === 'pipe' ? through : pass, app);
+  const ALL = 400;
+  const through = changing((r) => withBody(r, (r.body as Readable).pipe(new PassThrough())));
+  const ways: readonly [
+    Middleware,
+    (res: http.ServerResponse, chunks: Iterable<Buffer>) => unknown,
+  ][] = [
+    [through, (res, chunks) => Readable.from(chunks).pipe(res)],
+    [pass, (res, chunks) => pipeline(Readable.from(chunks), res, () => {})],
+    [
+      pass,
+      async (res, chunks) => {
+        for (const chunk of chunks) if (!res.write(chunk)) await once(res, 'drain');
+        res.end();
+      },
+    ],
+  ];
+  const run = async ([middleware, write]: (typeof ways)[number]) => {
+    let taken = 0;
+    function* chunks() {
+      for (; taken < ALL; taken++) yield CHUNK;
+    }
+    const port = await serve(middleware, (_req, res) => write(res, chunks()));
     const socket = connect(port, '127.0.0.1');
     socket.write('GET / HTTP/1.0\r\nHost: x\r\n\r\n');
-    let before = -1;
-    while (before !== taken) {
-      before = taken;
-      await sleep(60);
-    }
-    t.ok(taken > 0 && taken < COUNT / 2, `${way}: ${taken} of ${COUNT} taken while nobody reads`);
+    for (let before = -1; before !== taken; await sleep(80)) before = taken;
+    t.ok(taken > 0 && taken < ALL / 2, `${taken} of ${ALL} are taken while nobody reads`);
     let bytes = 0;
     for await (const chunk of socket) bytes += chunk.length;
-    t.ok(bytes > COUNT * CHUNK.length, `${way}: and all comes in the end`);
+    t.ok(bytes > ALL * CHUNK.length, 'all comes in the end');
+  };
+  await Promise.all(ways.map(run));
+});
+
+inEvery('the application sees the request that the middleware passes on', async (t, serve) => {
+  const fields = withFields({}, { host: 'h.example', accept: ['a', 'b'], 'user-agent': 'x' });
+  const port = await serve(
+    (request, next) =>
+      next({ ...request, method: 'GET', url: '/b?c', headers: fields, client: '192.0.2.9' }),
+    ({ method, url, headers, rawHeaders, headersDistinct }, res) =>
+      res.end(JSON.stringify({ method, url, headers, rawHeaders, headersDistinct })),
+  );
+  const headers = { cookie: 'a=1', 'x-forwarded-for': '203.0.113.1', 'x-a': '1', accept: 'x' };
+  const { body } = await ask(port, { method: 'DELETE', path: '/a', headers });
+  const forwarded = {
+    'x-forwarded-host': 'h.example',
+    'x-forwarded-proto': 'http',
+    'x-forwarded-for': '192.0.2.9',
+    'x-real-ip': '192.0.2.9',
+    forwarded: 'for=192.0.2.9;host="h.example";proto=http',
+  };
+  const seen = JSON.parse(body as string);
+  t.same([seen.method, seen.url], ['GET', '/b?c']);
+  t.same(seen.headers, { host: 'h.example', accept: 'a, b', 'user-agent': 'x', ...forwarded });
+  t.same(seen.headersDistinct.accept, ['a', 'b']);
+  t.equal(Object.keys(seen.headersDistinct).length, 8);
+  t.equal(seen.rawHeaders.length, 18);
+});
+
+const said = ({ message }: Error) => answering(200, Buffer.from(message));
+let late: Promise<ProxyResponse> | undefined;
+const MISUSES: readonly [why: string, Middleware, expected: RegExp][] = [
+  [
+    'asked twice',
+    async (request, next) => {
+      discard((await next(request)).body);
+      return next(request).catch(said);
+    },
+    /once an exchange/,
+  ],
+  ['a body replaced', (r, next) => next({ ...r, body: Buffer.from('x') }).catch(said), /replaced/],
+  [
+    'a body read',
+    async (request, next) => {
+      await readBody(request.body, 99);
+      return next(request).catch(said);
+    },
+    /replaced/,
+  ],
+  [
+    'a target of another form',
+    (r, next) => next({ ...r, url: 'http://x/' }).catch(said),
+    /origin-form/,
+  ],
+  [
+    'asked after the answer',
+    async (request, next) => {
+      late = sleep(30).then(() => next(request).catch(said));
+      return said(new Error('answered'));
+    },
+    /answered/,
+  ],
+];
+
+inEvery("what a guest's next can't do, it rejects", async (t, serve) => {
+  let middleware: Middleware = pass;
+  const port = await serve(
+    (request, next) => middleware(request, next),
+    (_req, res) => {
+      res.write('app');
+      setTimeout(() => res.end(), 5);
+    },
+  );
+  for (const [why, misuse, expected] of MISUSES) {
+    middleware = misuse;
+    const { status, body } = await ask(port, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+    });
+    t.match({ status, body }, { status: 200, body: expected }, why);
+  }
+  t.match(String((await late)?.body), /after the answer/);
+});
+
+inEvery('a failure is answered, by the host before the application was asked', async (t, serve) => {
+  const busy = new HeadgateError('OVERLOADED', 'secret');
+  const rows: readonly [why: string, Middleware, status: number, body: RegExp][] = [
+    ['before', () => Promise.reject(busy), 503, /secret/],
+    ['an answer that is none', async () => answering(42, EMPTY, { 'x-y': '1' }), 502, /42/],
+    [
+      'after',
+      (request, next) => next(request).then(() => Promise.reject(busy)),
+      503,
+      /^503 [ \w]*\n$/,
+    ],
+    [
+      'while asking',
+      (request, next) => (next(request), Promise.reject(busy)),
+      503,
+      /^503 [ \w]*\n$/,
+    ],
+    ['a status that is none', changing((r) => ({ ...r, status: 42 })), 502, /^502 [ \w]*\n$/],
+    [
+      'a field that is none',
+      changing((r) => ({ ...r, headers: { 'x-y': '1', x: 'a\r\n' } })),
+      502,
+      /^502 [ \w]*\n$/,
+    ],
+  ];
+  let middleware: Middleware = pass;
+  let lateness = Promise.resolve();
+  const app: App = (_req, res) => {
+    res.write('secret');
+    lateness = sleep(20).then(() => {
+      res.write('late');
+      res.end('later');
+    });
+  };
+  const port = await serve(
+    (request, next) => middleware(request, next),
+    app,
+    (_req, res, next) => {
+      res.setHeader('x-earlier', '1');
+      next();
+    },
+  );
+  const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+  for (const [why, failing, status, body] of rows) {
+    middleware = failing;
+    const { messages } = await talk(port, [get, get], { answers: 2 });
+    for (const { head, body: got } of messages) {
+      t.match(
+        head,
+        new RegExp(`^HTTP/1.1 ${status} [^]*${isNested(t) ? '' : 'x-earlier: 1'}`),
+        why,
+      );
+      t.notMatch(head, /x-y/, why);
+      t.match(got, body, why);
+    }
+    t.equal(messages.length, 2, `${why}: the connection goes on`);
+    await lateness;
   }
 });
+
+inEvery('a client that leaves is noticed, and the application too', async (t, serve) => {
+  const BIG = Buffer.alloc(1 << 20);
+  const seen: string[] = [];
+  let signal: AbortSignal | undefined;
+  let body: Promise<Buffer> | undefined;
+  /** Goes on for itself whether or not the client is there. */
+  const filling: Middleware = async (request, next) => {
+    signal = request.signal();
+    const { promise, resolve } = Promise.withResolvers<ProxyResponse>();
+    body = next(request).then((response) => {
+      if (request.url !== '/fill') resolve(response);
+      return request.url === '/fill' ? readBody(response.body, 1 << 30) : EMPTY;
+    });
+    return promise;
+  };
+  const port = await serve(filling, async (req, res) => {
+    res.once('close', () => seen.push('close'));
+    if (req.url === '/silent') return;
+    if (req.url === '/gives-up')
+      return pipeline(
+        async function* () {
+          for (;;) yield BIG;
+        },
+        res,
+        (error) => seen.push(error?.code ?? ''),
+      );
+    for (let i = 0; i < 16; i++) if (!res.write(BIG)) await once(res, 'drain');
+    res.end();
+  });
+  for (const url of ['/silent', '/gives-up', '/fill']) {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await sleep(30);
+    socket.destroy();
+    await until(() => signal?.aborted === true);
+    t.match(signal?.reason, { code: 'CLIENT_GONE' }, url);
+  }
+  t.equal((await body)?.length, 16 << 20, 'who still reads gets the whole body');
+  t.same(seen.sort(), ['ERR_STREAM_PREMATURE_CLOSE', 'close', 'close', 'close']);
+});
+
+inEvery('an application that gives up breaks off what it gave', async (t, serve) => {
+  let body: Promise<unknown> = Promise.resolve();
+  const port = await serve(
+    async (request, next) => {
+      const response = await next(request);
+      body = readBody(response.body, 1 << 30).catch((error: HeadgateError) => error.code);
+      return answering(200, Buffer.from(String(await body)));
+    },
+    (req, res) => {
+      if (req.url !== '/at-once') res.write('begun');
+      if (req.url === '/pipe') new Readable({ read() {} }).pipe(res);
+      else if (req.url === '/socket') setTimeout(() => req.socket.destroy(), 10);
+      else setTimeout(() => res.destroy(), 10);
+    },
+  );
+  t.match(await ask(port, { path: '/at-once' }), { status: 502, body: '502 Bad Gateway\n' });
+  t.equal((await ask(port, { path: '/destroy' })).body, 'UPSTREAM_BROKEN');
+  t.equal(await ask(port, { path: '/socket' }).catch(() => body), 'UPSTREAM_BROKEN');
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /pipe HTTP/1.1\r\nHost: x\r\n\r\n');
+  await sleep(30);
+  socket.destroy();
+  t.equal(await body, 'CLIENT_GONE');
+});
+
+inEvery('an application whose answer is dropped runs to its end', async (t, serve) => {
+  function* chunks() {
+    for (let i = 0; i < 64; i++) yield Buffer.alloc(65_536);
+  }
+  let isDone = false;
+  const done = () => {
+    isDone = true;
+  };
+  const ways: readonly ((res: http.ServerResponse) => unknown)[] = [
+    (res) => pipeline(Readable.from(chunks()), res, done),
+    (res) => Readable.from(chunks()).once('end', done).pipe(res),
+    async (res) => {
+      for (const chunk of chunks()) if (!res.write(chunk)) await once(res, 'drain');
+      res.end(done);
+    },
+  ];
+  let way = 0;
+  const port = await serve(
+    async (request, next) => {
+      discard((await next(request)).body);
+      return answering(200, Buffer.from('instead'));
+    },
+    (_req, res) => ways[way]?.(res),
+  );
+  for (way = 0; way < ways.length; way++) {
+    for (const method of ['GET', 'HEAD']) {
+      isDone = false;
+      t.equal((await ask(port, { method })).body, method === 'GET' ? 'instead' : '');
+      await until(() => isDone);
+      t.ok(isDone, `${method} ${way}`);
+    }
+  }
+});
+
+inEvery(
+  'an answer that comes too late for the client comes whole to who still waits',
+  async (t, serve) => {
+    let heard: Promise<ProxyResponse> | undefined;
+    const logged: unknown[] = [];
+    const port = await serve(
+      async (request, next) => {
+        heard = next(request);
+        return answering(503, Buffer.from('stale'), { 'content-type': 'text/stale' });
+      },
+      async (_req, res) => {
+        await sleep(20);
+        if (!res.headersSent) res.setHeader('x-app', '1');
+        if (!res.hasHeader('content-type')) res.setHeader('content-type', 'text/late');
+        res.end('late');
+      },
+      (_req, res, next) => {
+        res.setHeader('x-earlier', '1');
+        res.once('finish', () =>
+          logged.push(res.statusCode, res.headersSent, res.getHeader('content-type')),
+        );
+        next();
+      },
+    );
+    t.match(await ask(port), {
+      status: 503,
+      body: 'stale',
+      headers: { 'content-type': 'text/stale' },
+    });
+    const { status, headers, body } = (await heard) as ProxyResponse;
+    t.match({ ...headers }, { 'x-app': '1', 'x-earlier': '1', 'content-type': 'text/late' });
+    t.same([status, `${await readBody(body, 99)}`], [200, 'late']);
+    t.same(logged, [503, true, 'text/stale'], 'a log has what went out');
+  },
+);

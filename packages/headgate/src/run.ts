@@ -1,6 +1,5 @@
 /** The daemon from start to stop. */
 import { type DestinationStream, pino } from 'pino';
-import pretty from 'pino-pretty';
 import { accessLog } from './access-log.ts';
 import { toAddress, toUrl } from './address.ts';
 import { gate } from './gate.ts';
@@ -27,7 +26,7 @@ const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
  * `TypeError` for wrong settings and with Node's error when it can't listen.
  */
 export async function run({ upstream, listen: where = '127.0.0.1:8080', trusted }: RunSettings) {
-  const log = pino({ base: null }, destination());
+  const log = pino({ base: null }, await destination());
   const { server, close } = await gate({
     upstream,
     finished: accessLog(log),
@@ -46,8 +45,9 @@ export async function run({ upstream, listen: where = '127.0.0.1:8080', trusted 
   log.info('stopped');
 }
 
-function destination(): DestinationStream {
+async function destination(): Promise<DestinationStream> {
   if (!process.stdout.isTTY) return pino.destination({ dest: 1, sync: false });
+  const { default: pretty } = await import('pino-pretty'); // several MB that a daemon doesn't need
   return pretty({ sync: true, ignore: 'id', translateTime: 'HH:MM:ss' });
 }
 

@@ -34,7 +34,7 @@ export interface CloseTag {
  * - `end-tag-attribute`: a quote in an end tag, so that its first `>` may not be its end.
  * - `escaped-script`: `<!-- <script>` in a script, so that the next `</script>` doesn't end it.
  * - `foreign-content`: HTML inside of `svg` or `math`, or an end tag there that closes nothing in
- *   them: either may have ended them. Or they are nested deeper than 512.
+ *   them: either may have ended them. Or they are nested deeper than 128.
  * - `frameset`: browsers pass over most tags after it.
  * - `select`: a tag in `select` that some browsers pass over and others don't.
  * - `tag-too-long`: a tag to report, or the name of any tag, is longer than 64 KiB.

@@ -37,7 +37,7 @@ export function excerpt(): Excerpt {
     },
     turn(next, keepFrom) {
       const end = start + part.length;
-      kept = slice(Math.max(keepFrom, start - kept.length), end);
+      kept = slice(keepFrom, end);
       part = next;
       start = end;
     },

@@ -65,8 +65,6 @@ export function reader(events: ScannerEvents, isReported: (name: string) => bool
   const html = tokenizer({
     ontext(from, to) {
       if (textOf !== '' || !document.isHead || isOver) return;
-      // Text comes in parts that don't reach over ours, but for a `<` that began no tag.
-      if (from < page.start) return leaveHead(from);
       const index = page.slice(from, to).search(NOT_SPACE);
       if (index >= 0) leaveHead(from + index);
     },

@@ -34,7 +34,7 @@ const HEAD_ENDS = new Set(['body', 'br', 'head', 'html']);
 const SVG_WITH_HTML = new Set(['desc', 'foreignobject', 'title']);
 const MATHML_WITH_HTML = new Set(['annotation-xml', 'mi', 'mn', 'mo', 'ms', 'mtext']);
 
-const MAX_FOREIGN_DEPTH = 512;
+const MAX_FOREIGN_DEPTH = 128;
 
 /** As much of a page's tree as the reading of its tags depends on. */
 export interface Tree {

@@ -231,8 +231,16 @@ for (const [what, html, doubt, tags] of [
     'foreign-content',
     ['svg', 'foreignobject'],
   ],
+  [
+    'a link in a foreignObject',
+    '<svg><foreignObject><a>',
+    'foreign-content',
+    ['svg', 'foreignobject'],
+  ],
+  ['a link in mi', '<math><mi><a>', 'foreign-content', ['math', 'mi']],
+  ["a link in math's title", '<math><title><a>', undefined, ['math', 'title', 'a']],
   ['an end tag in svg that closes more', '<p><svg><g></p>', 'foreign-content', ['p', 'svg', 'g']],
-  ['svg in svg 512 deep', '<svg>'.repeat(513), 'foreign-content', Array(512).fill('svg')],
+  ['svg in svg 129 deep', '<svg>'.repeat(129), 'foreign-content', Array(128).fill('svg')],
   [
     'svg that is balanced',
     '<svg><g><path/></svg><p>',
@@ -322,7 +330,7 @@ t.test('the scanner reports only tags that were asked for', async (t) => {
 });
 
 t.test('a stopped scanner says nothing more', async (t) => {
-  for (const html of ['<p><svg><p>', '</head x=""><p>', 'text<p>', '<frameset>', '<']) {
+  for (const html of ['<p><svg>', '</head><p>', '</head x="">', 'text<p>', '<frameset>', '<']) {
     const told: string[] = [];
     const page = scanner({
       onHeadEnd() {
@@ -338,6 +346,51 @@ t.test('a stopped scanner says nothing more', async (t) => {
     page.end();
     t.same(told, ['head'], html);
     t.equal(page.pending, html.length + 7);
+  }
+});
+
+t.test('a scanner that was stopped does not take the end of the page for news', async (t) => {
+  const page = scanner({ onHeadEnd: () => t.fail('told') });
+  page.write(Buffer.from('<title></title><'));
+  page.stop();
+  page.end();
+});
+
+t.test("a script's end is not judged by what comes after it", async (t) => {
+  const sizes = [12, 100];
+  const html = '<script></script><!--<script>xxxxxxxx';
+  t.equal(scan(html, () => sizes.shift() ?? 1).doubt, undefined);
+});
+
+t.test('a tag to report may have 64 KiB, and so may the name of any tag', async (t) => {
+  const limit = 65_536;
+  for (const [what, before, after, tail] of [
+    ['a tag', '<a ', '>', 0],
+    ['an end tag', '</a ', '>', 0],
+    ['a name', '<', '>', 1],
+    ['the name of an end tag', '</', '>', 1],
+  ] as const) {
+    for (const length of [limit, limit + 1]) {
+      const tag = before + 'a'.repeat(length - before.length - after.length + tail) + after;
+      for (const size of [1, 1000, limit - 1, limit, tag.length + 1]) {
+        let doubt: Doubt | undefined;
+        const page = scanner(
+          {
+            onOpenTag() {},
+            onCloseTag() {},
+            onDoubt: (reason) => {
+              doubt = reason;
+            },
+          },
+          { tags: new Set(['a']) },
+        );
+        const bytes = Buffer.from(` ${tag}`);
+        for (let from = 0; from < bytes.length; from += size)
+          page.write(bytes.subarray(from, from + size));
+        const expected = length > limit ? 'tag-too-long' : undefined;
+        t.equal(doubt, expected, `${what} of ${length} bytes in pieces of ${size}`);
+      }
+    }
   }
 });
 
@@ -490,6 +543,7 @@ t.test("fastForwardTo does what the tokenizer's own does", async (t) => {
   for (const text of ['a<b<', 'ab', '<', 'a', '>a<']) {
     const html = tokenizer({});
     const ours = html.fastForwardTo;
+    t.not(ours, theirs);
     html.fastForwardTo = function (character) {
       calls += 1;
       const before = this.index;
