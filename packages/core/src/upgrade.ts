@@ -16,8 +16,9 @@ import { HeadgateError } from './errors.ts';
 import type { Finished, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd } from './headers.ts';
+import { toOrigin } from './origin.ts';
 import { errorResponse, send } from './send.ts';
-import { toOrigin, toResponse } from './upstream.ts';
+import { toResponse } from './upstream.ts';
 
 /** The client's side of a tunnel, as Node's `upgrade` event gives it. */
 export interface TunnelClient {

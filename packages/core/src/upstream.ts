@@ -7,13 +7,13 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
 import { EMPTY, transfer } from './body.ts';
 import { HeadgateError } from './errors.ts';
 import type { Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd, toRaw } from './headers.ts';
+import { toOrigin } from './origin.ts';
 
 /** How an upstream is asked. Times in milliseconds. */
 export interface UpstreamOptions {
@@ -49,31 +49,6 @@ const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 
 /** Methods that may be sent again when it is unknown whether they arrived (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-
-/** Where an upstream is. */
-export interface Origin {
-  readonly url: URL;
-  /** Host name or address, without brackets. */
-  readonly host: string;
-  readonly port: number;
-  readonly isTls: boolean;
-  /** Name for TLS, `''` for an address, which must not be sent as one (RFC 6066 section 3). */
-  readonly servername: string;
-}
-
-/** Reads the URL of an upstream. Throws a `TypeError` that says what to write. */
-export function toOrigin(upstream: string): Origin {
-  const url = URL.canParse(upstream) ? new URL(upstream) : undefined;
-  const isOrigin = url && /^https?:$/.test(url.protocol) && url.hostname !== '';
-  if (!isOrigin || url.pathname !== '/' || url.search || url.hash || url.username || url.password)
-    throw new TypeError(
-      `upstream must be a URL without path or credentials, like http://127.0.0.1:3000, got "${upstream}"`,
-    );
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const isTls = url.protocol === 'https:';
-  const port = Number(url.port) || (isTls ? 443 : 80);
-  return { url, host, port, isTls, servername: isIP(host) === 0 ? host : '' };
-}
 
 /** Makes the innermost handler of a chain. Throws a `TypeError` for a URL that is no origin. */
 export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream {
@@ -120,6 +95,7 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
       const onAbort = () => giveUp(signal.reason);
       const onFailure = (cause: Error) => {
         if (incoming) return void incoming.destroy(cause); // else a reset may pass for the end
+        if (signal.aborted) return reject(signal.reason);
         const isStale = outgoing.reusedSocket && IDEMPOTENT.has(method);
         const isRetried = to.agent === pool && isEmpty(body) && !(cause instanceof HeadgateError);
         if (isRetried && (isStale || !isConnected))
@@ -152,10 +128,12 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
       });
       outgoing.on('response', (response) => {
         incoming = response;
-        const isEventStream = response.headers['content-type']?.startsWith('text/event-stream');
-        outgoing.socket?.setTimeout(isEventStream ? 0 : idleTimeout);
         try {
-          resolve(toResponse(response, method));
+          const answer = toResponse(response, method);
+          const type = field(answer.headers, 'content-type');
+          const isEventStream = type?.startsWith('text/event-stream');
+          outgoing.socket?.setTimeout(isEventStream ? 0 : idleTimeout);
+          resolve(answer);
         } catch (error) {
           response.destroy();
           reject(error);
