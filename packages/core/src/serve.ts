@@ -66,7 +66,6 @@ export function serve(
   let error: HeadgateError | undefined;
   let bytesOut = 0;
   let controller: AbortController | undefined;
-  let isWaitingForInvitation = expectsContinue;
 
   const gone = () => new HeadgateError('CLIENT_GONE', 'the client left');
   const abort = (reason: HeadgateError) => {
@@ -80,15 +79,12 @@ export function serve(
   };
   const body = () => {
     if (!expectsContinue) return req;
-    return bodyOnInvitation(req, () => {
-      isWaitingForInvitation = false;
-      res.writeContinue();
-    });
+    return bodyOnInvitation(req, () => res.writeContinue());
   };
 
   const answer = (answered: ProxyResponse) => {
     const isRefused = error !== undefined && !KEEPS_CONNECTION.has(error.code);
-    connection.isOver = isRefused || isWaitingForInvitation || !server.listening;
+    connection.isOver = isRefused || !server.listening;
     send(answered, res, {
       isLast: connection.isOver,
       onBytes: (bytes) => {

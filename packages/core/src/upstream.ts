@@ -196,7 +196,9 @@ function upload(body: Readable, { headers }: ProxyRequest, outgoing: ClientReque
   const given = field(headers, 'content-length');
   const stop = transfer(body, outgoing, given === undefined ? undefined : Number(given), {
     onEnd: (error) => {
-      if (error) outgoing.destroy(error instanceof HeadgateError ? error : broken(error));
+      if (!error) return;
+      outgoing.destroy(error instanceof HeadgateError ? error : broken(error));
+      body.resume(); // what is left is in the next request's way
     },
   });
   const broken = (cause: Error) =>

@@ -1,5 +1,8 @@
 /** Both edges over raw sockets: what a client sends, byte for byte, and what its origin gets to see. */
+import { once } from 'node:events';
 import { createServer as createTcpServer, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { front, listen, OK, rawOrigin, talk, until } from './wire.ts';
 
@@ -413,28 +416,59 @@ t.test('the 100 goes out when the body is first read, and Expect stays here', as
   t.equal(refused.end, 'closed', 'and does not wait for it');
 });
 
-t.test(
-  'an answer given before the body was read does not turn the body into a request',
-  async (t) => {
+t.test('an answer given before a body was read does not make a request of the body', async (t) => {
+  for (const isBegun of [false, true]) {
     const seen: string[] = [];
     const { port } = await front(t, 'http://127.0.0.1:9', {
-      handler: async ({ url }) => {
+      handler: async ({ url, body }) => {
         seen.push(url);
+        if (isBegun && body instanceof Readable) {
+          await once(body, 'data');
+          body.pause();
+        }
         return { status: 200, headers: {}, body: Buffer.from('hit') };
       },
     });
+    const size = 10_000 * SMUGGLED.length;
     const { messages } = await talk(
       port,
       [
-        `GET /hit HTTP/1.1\r\n${H}Content-Length: ${SMUGGLED.length}\r\n\r\n`,
-        SMUGGLED + get('/next'),
+        `GET /hit HTTP/1.1\r\n${H}Content-Length: ${size}\r\n\r\n${SMUGGLED}`,
+        SMUGGLED.repeat(9_999) + get('/next'),
       ],
       { answers: 2 },
     );
-    t.equal(messages.length, 2);
+    t.equal(messages.length, 2, isBegun ? 'begun' : 'not begun');
     t.same(seen, ['/hit', '/next']);
-  },
-);
+  }
+});
+
+t.test('a client is not sent away while nobody reads, but when somebody does again', async (t) => {
+  const { port } = await front(t, 'http://127.0.0.1:9', {
+    idleTimeout: 150,
+    handler: async ({ body, signal }) => {
+      if (!(body instanceof Readable)) throw new Error('no body');
+      await once(body, 'data');
+      body.pause();
+      await setTimeout(400);
+      body.resume();
+      await once(signal(), 'abort');
+      throw signal().reason;
+    },
+  });
+  const { messages, end } = await talk(
+    port,
+    `POST / HTTP/1.1\r\n${H}Content-Length: 9\r\n\r\nabc`,
+    {
+      answers: 2,
+    },
+  );
+  t.same(
+    messages.map(({ head }) => statusOf(head)),
+    [408],
+  );
+  t.equal(end, 'closed');
+});
 
 t.test("an origin's faults: never a hang, never a clean end, never a crash", async (t) => {
   const head = 'HTTP/1.1 200 OK\r\n';
@@ -442,7 +476,7 @@ t.test("an origin's faults: never a hang, never a clean end, never a crash", asy
   const write = (text: string, then: 'end' | 'reset') => (socket: Socket) => {
     socket.write(text, 'latin1', () => {
       if (then === 'end') socket.end();
-      else setTimeout(() => socket.resetAndDestroy(), 30);
+      else globalThis.setTimeout(() => socket.resetAndDestroy(), 30);
     });
   };
   const rows: [
@@ -523,6 +557,7 @@ t.test("an origin's faults: never a hang, never a clean end, never a crash", asy
     } else {
       t.equal(statusOf(messages[0]?.head), expected, why);
       t.equal(end, 'answered', why);
+      if (expected === 502) t.equal(reports[0]?.response, undefined, `${why}: no layer sees it`);
       t.notMatch(text, /x-t: 1|HTTP\/1\.1 10[123]/i, `${why}: trailers and 1xx end here`);
     }
     if (why.startsWith('1100'))
@@ -536,7 +571,7 @@ t.test(
   async (t) => {
     const origin = await rawOrigin(t, (socket) => {
       socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
-      setTimeout(() => socket.end(), 50);
+      globalThis.setTimeout(() => socket.end(), 50);
     });
     const { port } = await front(t, origin.url);
     const { text, end } = await talk(port, `GET / HTTP/1.0\r\n${H}\r\n`);
@@ -607,7 +642,7 @@ t.test(
       socket.write(
         'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 6\r\n\r\nabc',
       );
-      setTimeout(() => socket.write('def'), 500);
+      globalThis.setTimeout(() => socket.write('def'), 500);
     });
     const stream = await front(t, events.url, { upstream: { idleTimeout: 150 } });
     t.equal((await talk(stream.port, get('/'))).messages[0]?.body, 'abcdef');
@@ -652,10 +687,16 @@ t.test('a connection that died while idle is not the client’s problem', async 
     'once, and only on a connection that was idle',
   );
 
-  count = 0;
-  t.equal(statusOf((await talk(port, get('/4'))).messages[0]?.head), 200);
-  const post = await talk(port, `POST /5 HTTP/1.1\r\n${H}Content-Length: 1\r\n\r\nx`);
-  t.equal(statusOf(post.messages[0]?.head), 502, 'never with a body');
+  for (const [why, request] of [
+    ['never with a body', `PUT /5 HTTP/1.1\r\n${H}Content-Length: 1\r\n\r\nx`],
+    ['never what may not be done twice', `POST /5 HTTP/1.1\r\n${H}\r\n`],
+  ] as const) {
+    count = 0;
+    t.equal(statusOf((await talk(port, get('/4'))).messages[0]?.head), 200);
+    const before = origin.requests.length;
+    t.equal(statusOf((await talk(port, request)).messages[0]?.head), 502, why);
+    t.equal(origin.requests.length, before + 1, why);
+  }
 });
 
 t.test('many requests share few connections', async (t) => {
@@ -697,7 +738,7 @@ t.test('a client that is silent where it should speak is sent away', async (t) =
 });
 
 t.test('an origin that thinks for longer than a client may be silent is waited for', async (t) => {
-  const origin = await rawOrigin(t, (socket) => setTimeout(() => socket.write(OK), 500));
+  const origin = await rawOrigin(t, (socket) => globalThis.setTimeout(() => socket.write(OK), 500));
   const { port } = await front(t, origin.url, { idleTimeout: 100 });
   t.equal(statusOf((await talk(port, get('/'))).messages[0]?.head), 200);
 });

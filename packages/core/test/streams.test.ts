@@ -202,3 +202,26 @@ t.test('a closed server ends its connections with the answers under way', async 
   t.match(messages[0]?.head, /^connection: close$/im);
   t.equal(end, 'closed');
 });
+
+t.test(
+  'what is left of an upload that failed is read past, and the connection goes on',
+  async (t) => {
+    const origin = createHttpServer((req) => setTimeout(() => req.socket.resetAndDestroy(), 200));
+    const { port } = await front(t, `http://127.0.0.1:${await listen(t, origin)}`);
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    const half = Buffer.alloc(8 * 1024 * 1024, 'x');
+    socket.write(`POST / HTTP/1.1\r\nHost: t\r\nContent-Length: ${2 * half.length}\r\n\r\n`);
+    socket.write(half);
+    await until(() => text.includes(' 502 '));
+    t.match(text, /^HTTP\/1\.1 502 /);
+    socket.write(half);
+    socket.write('OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n');
+    await until(() => text.includes(' 204 '));
+    t.match(text, /\nHTTP\/1\.1 204 /);
+    socket.destroy();
+  },
+);

@@ -186,6 +186,9 @@ t.test('a refusal without end is relayed no faster than the client reads', async
   await new Promise((done) => setTimeout(done, 300));
   t.ok(before > 0, 'it flows');
   t.equal(written, before, 'and stops when nobody reads');
+  socket.resume();
+  await until(() => written > before + 10_000_000);
+  t.ok(written > before + 10_000_000, 'and goes on');
   socket.destroy();
   await until(() => origin.sockets.size === 0);
   t.equal(origin.sockets.size, 0);
@@ -283,4 +286,18 @@ t.test('plain requests and tunnels live side by side', async (t) => {
   });
   t.equal(answer, 'plain');
   socket.close();
+});
+
+t.test('a tunnel whose origin is gone does not wait for its client to hang up', async (t) => {
+  const origin = await rawOrigin(t, (socket) =>
+    socket.end(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${PROOF}\r\n\r\n`,
+    ),
+  );
+  const { port, reports } = await front(t, origin.url);
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).resume();
+  socket.write(handshake());
+  await until(() => reports.length > 0);
+  t.match(reports, [{ status: 101 }]);
+  socket.destroy();
 });

@@ -94,7 +94,7 @@ function cut(
   isWhole: boolean,
 ): Buffer | undefined {
   const end = headEnd();
-  if (!isUtf8(isWhole ? held : withoutPartialCharacter(held))) return undefined;
+  if (!isCertainlyUtf8(isWhole ? held : withoutPartialCharacter(held))) return undefined;
   if (end === undefined) return isWhole ? held : undefined;
   return Buffer.concat([
     held.subarray(0, end),
@@ -104,6 +104,14 @@ function cut(
     ),
     Buffer.from('</body></html>\n'),
   ]);
+}
+
+/**
+ * True for UTF-8, ASCII too. UTF-16 and ISO-2022-JP can look like ASCII, but for the NULs of the one
+ * and the escape characters of the other, which no page in UTF-8 has a use for.
+ */
+function isCertainlyUtf8(bytes: Buffer): boolean {
+  return isUtf8(bytes) && !bytes.includes(0x00) && !bytes.includes(0x1b);
 }
 
 /** Drops the last bytes where the cut may have gone through a character (at most three). */

@@ -204,6 +204,8 @@ t.test('what may not be kept is passed on whole, and not waited for again', asyn
     ['a coding nobody asked for', html(PAGE, { headers: { 'content-encoding': 'gzip' } })],
     ['a download', html(PAGE, { headers: { 'content-disposition': 'attachment; filename=x' } })],
     ['not UTF-8', html(Buffer.from(PAGE, 'latin1'))],
+    ['UTF-16', html(Buffer.from(PAGE, 'utf16le'))],
+    ['ISO-2022-JP', html(PAGE.replace('Ünïcödé', '\x1b$B%F%9%H\x1b(B'))],
     [
       'larger than what is kept',
       html(`<!doctype html><head>${'<meta name=a content=b>'.repeat(20_000)}</head>`),
