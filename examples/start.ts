@@ -1,15 +1,16 @@
 /** What `npm start` runs: the example site, Headgate in front of it, and what to try. */
-import { gate, listen, toUrl } from 'headgate';
+import type { Server } from 'node:http';
+import { gate, type Listener, listen, toUrl } from 'headgate';
 import { site } from './site.ts';
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
 
-const behind = await listen(
+const behind = await listenAt(
+  3000,
   site((line) => console.log(`the site was asked:  ${line}`)),
-  { host: '127.0.0.1', port: 3000 },
 );
 const { server, close } = await gate({ upstream: toUrl(behind.address) });
-const front = await listen(server, { host: '127.0.0.1', port: 8080 });
+const front = await listenAt(8080, server);
 const url = toUrl(front.address);
 
 console.log(`An example site is at ${toUrl(behind.address)}, and Headgate stands in front of it:
@@ -31,6 +32,12 @@ Stop with Ctrl-C.
 
 process.once('SIGINT', stop);
 process.once('SIGTERM', stop);
+
+/** Listens on a port, or on any other if somebody else has it. */
+function listenAt(port: number, server: Server): Promise<Listener> {
+  const host = '127.0.0.1';
+  return listen(server, { host, port }).catch(() => listen(server, { host, port: 0 }));
+}
 
 async function stop(): Promise<void> {
   await Promise.all([front.stop(1_000), behind.stop(1_000)]);
