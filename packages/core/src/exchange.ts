@@ -18,7 +18,7 @@ export type Body = Buffer | Readable;
 
 /** One request on its way upstream. Never mutated: a middleware passes on a copy. */
 export interface ProxyRequest {
-  /** Names the exchange in logs; unique within the process. */
+  /** Names the exchange in logs; unique within the process, `''` for what could not be read. */
   readonly id: string;
   /** Name of the configured site that the request is for. */
   readonly site: string;
@@ -61,7 +61,7 @@ export interface Finished {
   readonly status: number;
   /** Bytes received for this exchange, head and framing included (nginx's `$request_length`). */
   readonly bytesIn: number;
-  /** Bytes of the body sent, without head and framing (nginx's `$body_bytes_sent`). */
+  /** Bytes of the body sent, without head and framing (nginx's `$body_bytes_sent`); of a tunnel, all. */
   readonly bytesOut: number;
   /** Milliseconds from the request's head to the response's last byte. */
   readonly ms: number;

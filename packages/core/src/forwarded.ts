@@ -6,6 +6,17 @@ import { field } from './headers.ts';
 /** What is known of a client: its address and the scheme that it used. */
 export type Origination = Pick<ProxyRequest, 'client' | 'scheme'>;
 
+/** Bytes of Forwarded that are read, at its end, where the nearest proxies write: reading is quadratic. */
+const MAX_FORWARDED = 1_024;
+
+/** What proxies say for a scheme; some say `wss` for a WebSocket handshake. */
+const SCHEMES: ReadonlyMap<string | undefined, ProxyRequest['scheme']> = new Map([
+  ['http', 'http'],
+  ['https', 'https'],
+  ['ws', 'http'],
+  ['wss', 'https'],
+]);
+
 /** The addresses behind the names that `trusted` takes. */
 const PRESETS: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1/128'],
@@ -120,7 +131,8 @@ function readClaims(headers: Headers): {
   addresses: string[];
   scheme: ProxyRequest['scheme'] | undefined;
 } {
-  const elements = splitList(field(headers, 'forwarded') ?? '').map(parameters);
+  const forwarded = field(headers, 'forwarded') ?? '';
+  const elements = splitList(forwarded.slice(-MAX_FORWARDED)).map(parameters);
   const forwardedFor = field(headers, 'x-forwarded-for');
   const addresses =
     forwardedFor === undefined
@@ -128,10 +140,9 @@ function readClaims(headers: Headers): {
       : forwardedFor.split(',');
   const proto =
     field(headers, 'x-forwarded-proto')?.split(',').at(-1) ?? elements.at(-1)?.get('proto');
-  const scheme = proto?.trim().toLowerCase();
   return {
     addresses: addresses.map(withoutPort),
-    scheme: scheme === 'https' || scheme === 'http' ? scheme : undefined,
+    scheme: SCHEMES.get(proto?.trim().toLowerCase()),
   };
 }
 

@@ -22,8 +22,10 @@ export interface Service {
 export interface Connection {
   /** Bytes received up to the exchange before. */
   bytesRead: number;
-  /** Exchanges under way; more than one when the client pipelines. */
+  /** Exchanges under way: one, or none. */
   open: number;
+  /** What the client pipelined behind it: each is served when its turn comes. */
+  readonly waiting: (() => void)[];
   /** True once an answer was sent that ends the connection: whatever else was sent on it is void. */
   isOver: boolean;
   /** The request received last, and the way to end its exchange while its body is coming. */
@@ -84,9 +86,10 @@ export function serve(
 
   const answer = (answered: ProxyResponse) => {
     const isRefused = error !== undefined && !KEEPS_CONNECTION.has(error.code);
-    connection.isOver = isRefused || !server.listening;
+    const isLast = isRefused || !server.listening;
+    connection.isOver ||= isLast; // an answer to an earlier, pipelined request must not undo it
     send(answered, res, {
-      isLast: connection.isOver,
+      isLast,
       onBytes: (bytes) => {
         bytesOut += bytes;
       },
@@ -127,7 +130,6 @@ export function serve(
     if (response && !res.writableFinished) discard(response.body);
     if (!req.complete) req.resume(); // what is left of the body is in the next request's way
     connection.open -= 1;
-    if (connection.open === 0) connection.onIdle?.();
     finished?.({
       request,
       status: res.headersSent ? res.statusCode : (error?.status ?? 499),
@@ -137,6 +139,9 @@ export function serve(
       ...(response && { response }),
       ...(error && { error }),
     });
+    const next = connection.waiting.shift();
+    if (next && !socket.destroyed) next();
+    else if (connection.open === 0) connection.onIdle?.();
   };
 
   connection.open += 1;

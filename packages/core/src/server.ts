@@ -6,10 +6,12 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EMPTY } from './body.ts';
 import { HeadgateError } from './errors.ts';
-import type { Finished, Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
+import type { Finished, Handler, ProxyResponse } from './exchange.ts';
+import { plainAddress } from './forwarded.ts';
 import { toHeaders, toRaw } from './headers.ts';
 import { receiver } from './receive.ts';
 import { errorResponse } from './send.ts';
@@ -37,6 +39,9 @@ export interface ServerOptions {
   /** Milliseconds for which a connection is kept open between requests. Default 75 000. */
   readonly keepAliveTimeout?: number;
 }
+
+/** Requests that may wait on one connection for their turn. Browsers and proxies send none ahead. */
+const MAX_WAITING = 32;
 
 /** Bytes that a request's head may have. */
 const MAX_HEAD = 32 * 1024;
@@ -68,28 +73,68 @@ export function createServer(options: ServerOptions): Server {
 
   const service: Service = { server, handler, receive, finished, idleTimeout };
   const serveWith =
-    (circumstances?: Circumstances) => (req: IncomingMessage, res: ServerResponse) =>
-      serve(service, connectionOf(req.socket), req, res, circumstances);
+    (circumstances?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
+      const connection = connectionOf(req.socket);
+      if (connection.open === 0) serve(service, connection, req, res, circumstances);
+      else if (connection.waiting.length < MAX_WAITING) wait(connection, req, res, circumstances);
+      else req.socket.destroy();
+    };
 
   server.on('request', serveWith());
   server.on('checkContinue', serveWith({ expectsContinue: true }));
   server.on('checkExpectation', serveWith({ refusal: unknownExpectation }));
-  server.on('connect', (req, socket) => serveWith()(req, responseOn(req, socket)));
+  server.on('connect', (req, socket) => {
+    if (isFree(socket)) serveWith()(req, responseOn(req, socket));
+    else socket.destroy();
+  });
   server.on('upgrade', openTunnel);
   server.on('clientError', refuseUnparsed);
   return server;
 
+  /** Lets a pipelined request wait for its turn; what breaks off meanwhile is refused then. */
+  function wait(
+    connection: Connection,
+    req: IncomingMessage,
+    res: ServerResponse,
+    circumstances?: Circumstances,
+  ): void {
+    let known = circumstances;
+    const abort = (refusal: HeadgateError) => {
+      known = { refusal };
+    };
+    connection.newest = { req, abort };
+    connection.waiting.push(() => serve(service, connection, req, res, known));
+  }
+
   function connectionOf(socket: Duplex): Connection {
     let connection = connections.get(socket);
     if (!connection) {
-      connection = { bytesRead: 0, open: 0, isOver: false, newest: undefined, onIdle: undefined };
+      connection = {
+        bytesRead: 0,
+        open: 0,
+        waiting: [],
+        isOver: false,
+        newest: undefined,
+        onIdle: undefined,
+      };
       connections.set(socket, connection);
     }
     return connection;
   }
 
+  /** True when nothing is owed on the connection: no answer can get into the way of a tunnel. */
+  function isFree(socket: Duplex): boolean {
+    const { open, isOver } = connectionOf(socket);
+    return open === 0 && !isOver;
+  }
+
   function openTunnel(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (!isFree(socket)) {
+      socket.destroy();
+      return;
+    }
     const started = performance.now();
+    const sent = req.socket.bytesWritten;
     const { signal } = new AbortController();
     const { request, refused } = receive(
       req,
@@ -101,7 +146,7 @@ export function createServer(options: ServerOptions): Server {
       tunnel(request, { req, socket, head }, (outcome) => {
         const bytesIn = bytesSince(connectionOf(socket), req.socket);
         const ms = performance.now() - started;
-        finished?.({ request, bytesIn, bytesOut: req.socket.bytesWritten, ms, ...outcome });
+        finished?.({ request, bytesIn, bytesOut: req.socket.bytesWritten - sent, ms, ...outcome });
       });
   }
 
@@ -111,10 +156,19 @@ export function createServer(options: ServerOptions): Server {
     const connection = connectionOf(socket);
     const { newest, open } = connection;
     const refuse = () => {
-      socket.end(onTheWire(errorResponse(error)));
+      const response = errorResponse(error);
+      socket.end(onTheWire(response));
       const { signal } = new AbortController();
-      const request: ProxyRequest = { ...UNREADABLE, site, signal: () => signal };
-      finished?.({ request, status: error.status, bytesIn: 0, bytesOut: 0, ms: 0, error });
+      const { remoteAddress = '', bytesRead } = socket as Socket;
+      const client = plainAddress(remoteAddress);
+      finished?.({
+        request: { ...UNREADABLE, site, client, signal: () => signal },
+        status: error.status,
+        bytesIn: bytesSince(connection, { bytesRead }),
+        bytesOut: (response.body as Buffer).length,
+        ms: 0,
+        error,
+      });
     };
     const isInBody = newest?.req.complete === false;
     const isLost =
@@ -134,7 +188,6 @@ const UNREADABLE = {
   headers: toHeaders([]),
   body: EMPTY,
   scheme: 'http',
-  client: '',
 } as const;
 
 function parserError(cause: NodeJS.ErrnoException): HeadgateError {

@@ -120,7 +120,18 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
     const refuse = (response: ProxyResponse, error?: HeadgateError) => {
       isSettled = true;
       outcome = { status: response.status, response, ...(error && { error }) };
-      send(response, responseOn(req, socket), { isLast: true });
+      (socket as Socket).setTimeout(headTimeout, () => {
+        const stalled = new HeadgateError('UPSTREAM_TIMEOUT', 'the refusal stalled');
+        outcome = { ...outcome, error: stalled };
+        socket.destroy();
+      });
+      send(response, responseOn(req, socket), {
+        isLast: true,
+        onBroken: (cause) => {
+          const broken = new HeadgateError('UPSTREAM_BROKEN', 'the refusal broke off', cause);
+          outcome = { ...outcome, error: broken };
+        },
+      });
     };
     const fail = (cause: Error) => {
       if (isSettled) return;
@@ -130,11 +141,13 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
     };
 
     outgoing.maxHeadersCount = 0; // a limit here drops what is over it in silence
-    outgoing.setTimeout(headTimeout, () =>
-      fail(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream fell silent')),
-    );
+    const deadline = setTimeout(() => {
+      fail(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream took too long to answer'));
+    }, headTimeout);
     outgoing.on('error', fail);
     outgoing.on('close', () => fail(new Error('the upstream gave no response')));
+    for (const event of ['close', 'response', 'upgrade'])
+      outgoing.once(event, () => clearTimeout(deadline));
     outgoing.on('response', (incoming: IncomingMessage) => {
       try {
         refuse(toResponse(incoming, 'GET'));

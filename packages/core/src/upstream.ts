@@ -19,7 +19,7 @@ import { toOrigin } from './origin.ts';
 export interface UpstreamOptions {
   /** For a new connection to be made. Default 5 000. */
   readonly connectTimeout?: number;
-  /** From the last byte sent to the response's head. Default 60 000. */
+  /** From the last byte of the request to the response's head. Default 60 000. */
   readonly headTimeout?: number;
   /** Between two bytes of a response's body. Default 60 000; never for an event stream. */
   readonly idleTimeout?: number;
@@ -67,6 +67,8 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
     scheduling: 'lifo',
     timeout: IDLE_CONNECTION,
   });
+  const fresh = new Agent({ keepAlive: false });
+  let isClosed = false;
   const ask = isTls ? httpsRequest : httpRequest;
   const target: RequestOptions & { servername: string } = {
     host,
@@ -79,7 +81,11 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
 
   return {
     handler: (request) => attempt(request, target),
-    close: () => pool.destroy(),
+    close: () => {
+      isClosed = true;
+      pool.destroy();
+      fresh.destroy();
+    },
   };
 
   function attempt(request: ProxyRequest, to: RequestOptions): Promise<ProxyResponse> {
@@ -90,16 +96,20 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
       const outgoing = ask({ ...to, method, path, headers: fieldsFor(request, hostField) });
       let incoming: IncomingMessage | undefined;
       let isConnected = false;
+      let bytesBefore = 0;
+      let deadline: NodeJS.Timeout | undefined;
 
       const giveUp = (error: Error) => (incoming ?? outgoing).destroy(error);
       const onAbort = () => giveUp(signal.reason);
       const onFailure = (cause: Error) => {
         if (incoming) return void incoming.destroy(cause); // else a reset may pass for the end
         if (signal.aborted) return reject(signal.reason);
-        const isStale = outgoing.reusedSocket && IDEMPOTENT.has(method);
-        const isRetried = to.agent === pool && isEmpty(body) && !(cause instanceof HeadgateError);
+        const hasBegun = (outgoing.socket?.bytesRead ?? 0) > bytesBefore;
+        const isStale = outgoing.reusedSocket && IDEMPOTENT.has(method) && !hasBegun;
+        const isRetried =
+          to.agent === pool && !isClosed && isEmpty(body) && !(cause instanceof HeadgateError);
         if (isRetried && (isStale || !isConnected))
-          return resolve(attempt(request, { ...to, agent: new Agent({ keepAlive: false }) }));
+          return resolve(attempt(request, { ...to, agent: fresh }));
         reject(cause instanceof HeadgateError ? cause : failure(cause, isConnected));
       };
 
@@ -107,6 +117,7 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
       signal.addEventListener('abort', onAbort, { once: true });
       outgoing.once('socket', (socket) => {
         isConnected = !socket.connecting;
+        bytesBefore = socket.bytesRead;
         if (isConnected) return;
         const timer = setTimeout(() => {
           giveUp(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream took too long to connect'));
@@ -122,12 +133,19 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
         if (isTheirTurn) giveUp(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream fell silent'));
         else outgoing.socket?.setTimeout(incoming ? idleTimeout : headTimeout);
       });
+      outgoing.once('finish', () => {
+        if (incoming) return;
+        deadline = setTimeout(() => {
+          giveUp(new HeadgateError('UPSTREAM_TIMEOUT', 'the response took too long to begin'));
+        }, headTimeout);
+      });
       outgoing.on('upgrade', (_response, socket) => {
         socket.destroy();
         onFailure(new HeadgateError('UPSTREAM_BROKEN', 'the upstream switched protocols unasked'));
       });
       outgoing.on('response', (response) => {
         incoming = response;
+        clearTimeout(deadline);
         try {
           const answer = toResponse(response, method);
           const type = field(answer.headers, 'content-type');
@@ -141,6 +159,7 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
       });
       outgoing.on('error', onFailure);
       outgoing.on('close', () => {
+        clearTimeout(deadline);
         signal.removeEventListener('abort', onAbort);
         if (!incoming)
           reject(new HeadgateError('UPSTREAM_BROKEN', 'the upstream gave no response'));
@@ -176,7 +195,7 @@ export function fieldsFor(request: ProxyRequest, upstreamHost: string): string[]
   const { method, headers, body } = request;
   const forwarded = forwardedFields(request);
   const given = field(headers, 'content-length');
-  const raw = toRaw(headers, (name) => name === 'content-length' || name in forwarded);
+  const raw = toRaw(headers, (name) => name === 'content-length' || Object.hasOwn(forwarded, name));
   if (headers.host === undefined) raw.push('host', upstreamHost);
   for (const name in forwarded) raw.push(name, forwarded[name] as string);
 

@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
+import { readBody } from '@headgate/core';
+import { aRequest } from '@headgate/core/testing';
+import { upstreamTo } from '@headgate/core/upstream';
 import t from 'tap';
 import { front, listen, OK, rawOrigin, talk, until } from './wire.ts';
 
@@ -351,6 +354,145 @@ t.test('requests on one connection are answered in order, and none after the las
     false,
     'what follows a refusal is void',
   );
+});
+
+t.test('pipelined requests are served one after another, and only so many wait', async (t) => {
+  let underWay = 0;
+  let most = 0;
+  const origin = await rawOrigin(t, (socket) => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    globalThis.setTimeout(() => {
+      underWay -= 1;
+      socket.write(OK);
+    }, 5);
+  });
+  const { port, reports } = await front(t, origin.url);
+  const targets = Array.from({ length: 20 }, (_, i) => `/${i}`);
+  const { messages } = await talk(port, targets.map(get).join(''), { answers: 20 });
+  t.equal(messages.length, 20);
+  t.same(
+    origin.requests.map(({ head }) => targetOf(head)),
+    targets,
+  );
+  t.equal(most, 1);
+  t.equal(reports.length, 20);
+
+  const silent = await rawOrigin(t, () => {});
+  const flooded = await front(t, silent.url);
+  const flood = await talk(flooded.port, get('/') + get('/').repeat(1_000));
+  t.match(flood.end, /closed|reset/);
+  await until(() => silent.sockets.size === 0);
+  t.equal(silent.sockets.size, 0, 'nothing of it is left');
+  t.equal(silent.requests.length <= 1, true);
+});
+
+t.test(
+  'nothing is tunnelled or connected while an answer is owed, and nobody dies of it',
+  async (t) => {
+    const origin = await rawOrigin(t, (socket) =>
+      globalThis.setTimeout(() => socket.destroyed || socket.write(OK), 100),
+    );
+    const { port } = await front(t, origin.url);
+    const handshake =
+      'GET /ws HTTP/1.1\r\nHost: t.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+    for (const second of [handshake, `CONNECT a:1 HTTP/1.1\r\n${H}\r\n`]) {
+      const { end, text } = await talk(port, get('/slow') + second, { answers: 2 });
+      t.match(end, /closed|reset/);
+      t.notMatch(text, /101|405/);
+    }
+    t.equal(
+      origin.requests.some(({ head }) => head.includes('/ws')),
+      false,
+    );
+    t.equal(statusOf((await talk(port, get('/'))).messages[0]?.head), 200, 'all is well');
+  },
+);
+
+t.test('what follows a refusal stays void when an earlier answer comes', async (t) => {
+  const origin = await rawOrigin(t, (socket) => {
+    globalThis.setTimeout(() => socket.destroyed || socket.write(OK), 150);
+  });
+  const { port } = await front(t, origin.url);
+  const bad = `GET /bad HTTP/1.1\r\n${H}${H}\r\n`;
+  const { messages } = await talk(
+    port,
+    [get('/slow') + bad, get('/1'), '', '', '', '', get('/2')],
+    {
+      answers: 4,
+    },
+  );
+  t.same(
+    messages.map(({ head }) => statusOf(head)),
+    [200, 400],
+  );
+  t.same(
+    origin.requests.map(({ head }) => targetOf(head)),
+    ['/slow'],
+  );
+});
+
+t.test('what could not be read is reported with what is known of it', async (t) => {
+  const { port, reports } = await front(t, 'http://127.0.0.1:9');
+  await talk(port, 'BAD\r\n\r\n');
+  t.match(reports, [{ status: 400, bytesIn: 7, request: { client: '127.0.0.1', method: '' } }]);
+  t.ok((reports[0]?.bytesOut ?? 0) > 10);
+});
+
+t.test('a field named like something of Object goes upstream', async (t) => {
+  const origin = await rawOrigin(t);
+  const { port } = await front(t, origin.url);
+  await talk(port, `GET / HTTP/1.1\r\n${H}Constructor: 1\r\n\r\n`);
+  t.equal(fieldOf(origin.requests[0]?.head, 'constructor'), '1');
+});
+
+t.test('an answer that drips is a 504 as well', async (t) => {
+  for (const drip of [
+    'HTTP/1.1 200 OK\r\nX-A: '.padEnd(200, 'x'),
+    'HTTP/1.1 102 Processing\r\n\r\n',
+  ]) {
+    const isHead = drip.includes('200 OK');
+    const origin = await rawOrigin(t, (socket) => {
+      let at = 0;
+      const timer = setInterval(() => {
+        socket.write(isHead ? (drip[at] ?? 'x') : drip);
+        at += 1;
+      }, 50);
+      socket.on('close', () => clearInterval(timer));
+    });
+    const { port } = await front(t, origin.url, { upstream: { headTimeout: 200 } });
+    const { messages } = await talk(port, get('/'));
+    t.equal(statusOf(messages[0]?.head), 504);
+  }
+});
+
+t.test('a request whose answer had begun is not sent again', async (t) => {
+  const origin = await rawOrigin(t, (socket, { head }) => {
+    if (head.startsWith('DELETE')) socket.end('HTTP/1.1 200 OK\r\nX-Half: ');
+    else socket.write(OK);
+  });
+  const { port } = await front(t, origin.url);
+  await talk(port, get('/1'));
+  const { messages } = await talk(port, `DELETE /2 HTTP/1.1\r\n${H}\r\n`);
+  t.equal(statusOf(messages[0]?.head), 502);
+  t.equal(origin.requests.length, 2);
+});
+
+t.test('an upstream that is closed asks nobody again', async (t) => {
+  const origin = await rawOrigin(t, (socket, { head }) => {
+    if (head.startsWith('GET /1 ')) socket.write(OK);
+  });
+  const upstream = upstreamTo(origin.url);
+  const first = await upstream.handler(aRequest({ url: '/1' }));
+  await readBody(first.body, 10);
+  await new Promise((done) => setImmediate(done));
+  const second = upstream.handler(aRequest({ url: '/2' }));
+  await until(() => origin.requests.length === 2);
+  upstream.close();
+  await t.rejects(second, { code: 'UPSTREAM_BROKEN' });
+  t.equal(origin.requests.length, 2);
+  t.equal(origin.connections, 1);
 });
 
 t.test('a body that breaks off never looks whole to the origin', async (t) => {

@@ -301,3 +301,44 @@ t.test('a tunnel whose origin is gone does not wait for its client to hang up', 
   t.match(reports, [{ status: 101 }]);
   socket.destroy();
 });
+
+t.test('a refusal that stalls, breaks off or drips ends, and is reported so', async (t) => {
+  const rows: [why: string, answer: string | ((socket: Socket) => void), status: number][] = [
+    ['a stall', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 10\r\n\r\nabc', 403],
+    [
+      'an end too early',
+      (socket) => socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 10\r\n\r\nabc'),
+      403,
+    ],
+    [
+      'a head that drips',
+      (socket) => {
+        const timer = setInterval(() => socket.write('H'), 50);
+        socket.on('close', () => clearInterval(timer));
+      },
+      502,
+    ],
+  ];
+  for (const [why, answer, status] of rows) {
+    const origin = await rawOrigin(t, answer);
+    const { port, reports } = await front(t, origin.url, { tunnels: { headTimeout: 200 } });
+    const { end } = await talk(port, handshake());
+    t.not(end, 'hung', why);
+    await until(() => reports.length > 0 && origin.sockets.size === 0);
+    t.match(reports, [{ status, error: Error }], why);
+    t.equal(origin.sockets.size, 0, why);
+  }
+});
+
+t.test('a tunnel counts its own bytes, not those of requests before it', async (t) => {
+  const origin = await rawOrigin(t, (socket, { head }) => {
+    const body = head.includes('upgrade') ? 'no' : 'x'.repeat(100_000);
+    socket.write(`HTTP/1.1 403 Forbidden\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  });
+  const { port, reports } = await front(t, origin.url);
+  const plain = 'GET / HTTP/1.1\r\nHost: t.example\r\n\r\n';
+  await talk(port, [plain, handshake()], { answers: 2 });
+  await until(() => reports.length === 2);
+  t.equal(reports[0]?.bytesOut, 100_000);
+  t.ok((reports[1]?.bytesOut ?? 0) < 1_000);
+});

@@ -17,7 +17,7 @@ export function accessLog(log: Logger): (exchange: Finished) => void {
       id,
       method,
       host: field(headers, 'host'),
-      path: url.split('?', 1)[0],
+      path: pathOf(url),
       status,
       bytesIn,
       bytesOut,
@@ -30,6 +30,11 @@ export function accessLog(log: Logger): (exchange: Finished) => void {
     if (status >= 500) log.warn(line, 'request');
     else log.info(line, 'request');
   };
+}
+
+/** The path alone: no query, and of a target in absolute-form no authority, which may hold a password. */
+function pathOf(url: string): string | undefined {
+  return url.replace(/^[^/?]*:\/\/[^/?]*/, '').split('?', 1)[0];
 }
 
 /** The network that an address is in: enough to tell clients apart, too little to tell people. */

@@ -141,7 +141,7 @@ function decodeKept(bytes: Buffer | undefined): Entry | undefined {
  */
 function anonymous(request: ProxyRequest): ProxyRequest {
   const { signal } = new AbortController();
-  const host = field(request.headers, 'host') ?? '';
+  const host = (field(request.headers, 'host') ?? '').toLowerCase(); // as in the key
   const headers = withFields(
     {},
     {

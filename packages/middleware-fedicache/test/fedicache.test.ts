@@ -118,6 +118,19 @@ t.test('what goes upstream for a preview is the same whoever asks', async (t) =>
   t.equal(passed.asked[0], own, 'two Headgates do not loop: its own name is on no list');
 });
 
+t.test(
+  'the host goes upstream as it stands in the key, however the first client spells it',
+  async (t) => {
+    const origin = upstream(() => html());
+    const { middleware } = layer();
+    await middleware(preview({ headers: { host: 'SITE.eXample' } }), origin);
+    t.match(origin.asked[0]?.headers, {
+      host: 'site.example',
+      'user-agent': /https:\/\/site\.example\//,
+    });
+  },
+);
+
 t.test('who is no preview fetcher gets what the origin says, untouched', async (t) => {
   for (const [who, request] of [
     ['a browser', aRequest({ headers: { 'user-agent': BROWSER, accept: 'text/html' } })],
