@@ -86,10 +86,9 @@ export function serve(
 
   const answer = (answered: ProxyResponse) => {
     const isRefused = error !== undefined && !KEEPS_CONNECTION.has(error.code);
-    const isLast = isRefused || !server.listening;
-    connection.isOver ||= isLast; // an answer to an earlier, pipelined request must not undo it
+    connection.isOver = isRefused || !server.listening;
     send(answered, res, {
-      isLast,
+      isLast: connection.isOver,
       onBytes: (bytes) => {
         bytesOut += bytes;
       },
