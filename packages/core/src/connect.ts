@@ -31,7 +31,8 @@ export type ConnectMiddleware = (
 export interface ConnectOptions {
   /**
    * The proxies in front whose forwarding fields are believed, as the server's option of that name.
-   * Default: Express's own `trust proxy` in Express, nobody elsewhere.
+   * Default: Express's own `trust proxy` in Express, nobody elsewhere. Of several middlewares that
+   * see a request, the first decides.
    */
   readonly trusted?: readonly string[];
 }
@@ -59,8 +60,9 @@ let count = 0;
 /**
  * Makes a Connect middleware of one of ours, for HTTP/1. An answer of its own keeps the fields that
  * earlier middleware of the application has set; once `next` has given a response, those are in it,
- * and the answer has exactly the fields that the middleware returns. An error before the application was asked goes to the host's `next`, with its `status`; one after
- * that is answered plainly, with its status and no reason.
+ * and the answer has exactly the fields that the middleware returns. An error before the application
+ * was asked goes to the host's `next`, with its `status`; one after that is answered plainly, with
+ * its status and no reason.
  *
  * `next` is weaker here than in Headgate:
  * - It runs once an exchange (a second call rejects), and not after the answer.
@@ -106,10 +108,8 @@ export function toConnect(
     };
 
     const run = async () => {
-      const request = toRequest(
-        req,
-        askedBelow ?? { ...originationOf(req), signal: signalOf(res) },
-      );
+      const known = askedBelow ?? { ...originationOf(req), signal: signalOf(res) };
+      const request = toRequest(req, known);
       const wasRead = req.readableDidRead;
       const ask: Handler = async (changed) => {
         if (isAsked) throw new Error('next runs once an exchange inside another application');
@@ -127,7 +127,7 @@ export function toConnect(
 
       const response = await middleware(request, (changed) => {
         const asked = ask(changed);
-        asked.catch(() => {}); // that nobody waits for it is no reason to crash
+        asked.catch(() => {}); // see `record`
         return asked;
       });
       if (isGone()) return discard(response.body);
@@ -165,29 +165,22 @@ function writeHead(res: ServerResponse, status: number, raw: string[], isWhole: 
 }
 
 /** What of a request isn't in its head. */
-type Circumstances = Pick<ProxyRequest, 'client' | 'scheme' | 'signal'> &
-  Partial<Pick<ProxyRequest, 'id' | 'site'>>;
+type Known = Pick<ProxyRequest, 'client' | 'scheme' | 'signal'> & Partial<ProxyRequest>;
 
 /** Throws a `HeadgateError` for a target that two readers could understand in two ways. */
-function toRequest(req: GuestRequest, circumstances: Circumstances): ProxyRequest {
-  const { method = '', rawHeaders } = req;
+function toRequest(req: GuestRequest, known: Known): ProxyRequest {
+  const { method = '', rawHeaders, httpVersion } = req;
   const url = req.originalUrl ?? req.url ?? '';
+  if (!httpVersion.startsWith('1.'))
+    throw new HeadgateError('VERSION_NOT_SUPPORTED', `HTTP/${httpVersion} is not spoken here`);
   if (!TARGET.test(url)) throw new HeadgateError('BAD_REQUEST', 'the request target is not valid');
   const hasBody =
     rawFields(rawHeaders, 'transfer-encoding').length > 0 ||
     Number(rawFields(rawHeaders, 'content-length')[0] ?? 0) > 0;
+  const headers = toEndToEnd(rawHeaders, isClaim);
   count += 1;
-  return {
-    id: circumstances.id ?? `connect-${count.toString(36)}`,
-    site: circumstances.site ?? 'default',
-    method,
-    url,
-    headers: toEndToEnd(rawHeaders, isClaim),
-    body: hasBody ? req : EMPTY,
-    scheme: circumstances.scheme,
-    client: circumstances.client,
-    signal: circumstances.signal,
-  };
+  const { id = `connect-${count.toString(36)}`, site = 'default', client, scheme, signal } = known;
+  return { id, site, method, url, headers, body: hasBody ? req : EMPTY, scheme, client, signal };
 }
 
 /** A signal that aborts when the client leaves. */

@@ -115,7 +115,7 @@ function toRequest(
 /** The application's request with what the middleware changed in it. */
 function rewritten(original: Request, before: ProxyRequest, after: ProxyRequest): Request {
   const { method, url, client, scheme } = after;
-  if (!url.startsWith('/')) throw new TypeError(`the target must begin with "/", got "${url}"`);
+  if (!url.startsWith('/')) throw new TypeError(`the target must be in origin-form, got "${url}"`);
   const isSame =
     after.headers === before.headers && client === before.client && scheme === before.scheme;
   const headers = isSame ? original.headers : toWebHeaders(after.headers);
@@ -133,9 +133,11 @@ function fromResponse(response: Response, method: string): ProxyResponse {
   return { status, headers, body: stream ? lazily(stream) : EMPTY };
 }
 
-/** Throws for what `Response` doesn't take. */
+/** Throws for what can't be put in HTTP; a host's own `Response` may take anything. */
 function toResponse(answer: ProxyResponse, method: string, given: Given | undefined): Response {
   const { status, body } = answer;
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new RangeError(`status ${status} is not one of 200 to 599`);
   const hasBody = method !== 'HEAD' && !BODILESS.has(status);
   const headers = toWebHeaders(answer.headers);
   if (status === 204) headers.delete('content-length');

@@ -64,7 +64,10 @@ export function intercept(res: ServerResponse, method: string): Interception {
   };
 
   // For one above another, what counts is whether that one hears, not whether the client is there.
-  const held = below && { once: below.body.once.bind(below.body), chunkedEncoding: true };
+  const held = below && {
+    once: (event: string, listener: () => void) => below.stream().once(event, listener),
+    chunkedEncoding: true,
+  };
   const instead: Readonly<Record<string | symbol, unknown>> = { req: { method }, ...held };
   const outlet = new Proxy(res, {
     get(_, name) {
@@ -83,34 +86,35 @@ export function intercept(res: ServerResponse, method: string): Interception {
     layers.asked = request;
     layers.app = app;
 
+    const members = res as unknown as Record<string, Method>;
     const cover = (name: string, ours: (args: unknown[], theirs: Method) => unknown) => {
-      const member: Method | undefined = Reflect.get(res, name);
-      if (!member) return;
-      const theirs = member.bind(res);
-      const value: Method = (...args) => (isHosts() ? theirs(...args) : ours(args, theirs));
-      host.set(name, member);
-      Object.defineProperty(res, name, { configurable: true, writable: true, value });
+      const theirs = members[name];
+      if (!theirs) return;
+      host.set(name, theirs);
+      // Assigned, which is much cheaper than to define it.
+      members[name] = (...args) => (isHosts() ? theirs.apply(res, args) : ours(args, theirs));
     };
     // With both heads out, to set a field is a mistake, and it is the host who complains of those.
     const isPast = () => isHosts() || (app.hasBegun() && outlet.headersSent);
-    for (const [name, ours] of Object.entries(app.methods)) cover(name, (args) => ours(...args));
+    for (const name in app.methods) cover(name, (args) => app.methods[name]?.(...args));
     for (const name of FIELDS) {
       const ours: Method = Reflect.get(fields, name);
       cover(name, (args, theirs) => {
-        const result = isPast() ? theirs(...args) : ours.apply(fields, args);
+        if (isPast()) return theirs.apply(res, args);
+        const result = ours.apply(fields, args);
         return result === fields ? res : result;
       });
     }
     for (const name of LISTENING) {
-      const ours: Method = Reflect.get(app.body, name);
       cover(name, (args, theirs) => {
-        if (args[0] !== 'drain') return theirs(...args);
-        ours.apply(app.body, args);
+        if (args[0] !== 'drain') return theirs.apply(res, args);
+        const stream = app.stream();
+        (Reflect.get(stream, name) as Method).apply(stream, args);
         return res;
       });
     }
     cover('writeInformation', (args, theirs) => {
-      if (!outlet.headersSent) return theirs(...args);
+      if (!outlet.headersSent) return theirs.apply(res, args);
       for (const arg of args) if (typeof arg === 'function') arg(); // too late: done
     });
     for (const [name, ours] of Object.entries(app.properties)) {
@@ -139,10 +143,10 @@ function follow(res: ServerResponse, layers: Layers, outermost: Recording): void
       app().giveUp(new HeadgateError('UPSTREAM_BROKEN', 'the application cut the connection'));
   });
   res.on('unpipe', (source: Readable) => {
-    const { body, hasEnded, giveUp } = app();
+    const { hasEnded, isDropped, giveUp } = app();
     if (hasEnded()) return;
     // An answer of somebody else's went out: unread, the source would never come to its end.
-    if (body.destroyed || res.writableFinished) source.resume();
+    if (isDropped() || res.writableFinished) source.resume();
     else if (res.destroyed)
       giveUp(new HeadgateError('CLIENT_GONE', 'the client left, and the application gave up'));
   });

@@ -18,6 +18,7 @@ interface FieldStore {
 
 /** What of Node's response is needed here. */
 interface Written {
+  readonly destroyed: boolean;
   readonly statusCode: number;
   readonly writableFinished: boolean;
   writeHead(status: number): unknown;
@@ -28,12 +29,14 @@ interface Written {
 export interface Recording {
   /** Rejects if the application gives up before its head is complete. */
   readonly response: Promise<ProxyResponse>;
-  /** Carries the body, unless it comes in one go. */
-  readonly body: PassThrough;
+  /** The stream that carries the body, unless that comes in one go. Made on the first call. */
+  readonly stream: () => PassThrough;
   readonly methods: Readonly<Record<string, Method>>;
   readonly properties: Readonly<Record<string, PropertyDescriptor>>;
   readonly hasBegun: () => boolean;
   readonly hasEnded: () => boolean;
+  /** True when whoever asked doesn't want the body any more. */
+  readonly isDropped: () => boolean;
   /** Breaks the response off, unless the application has ended it. */
   readonly giveUp: (error: HeadgateError) => void;
 }
@@ -41,14 +44,25 @@ export interface Recording {
 /** Records what is said to `res`, with `fields` as they are set so far. */
 export function record(res: Written, fields: FieldStore, isHead: boolean): Recording {
   const { promise, resolve, reject } = Promise.withResolvers<ProxyResponse>();
-  const stream = new PassThrough();
+  const waiting = new Set<() => void>();
+  let made: PassThrough | undefined;
   let status: unknown = res.statusCode;
   let head: Omit<ProxyResponse, 'body'> | undefined;
   let body: Body | undefined;
   let hasEnded = false;
-  stream.on('error', () => {});
-  stream.once('close', () => !hasEnded && stream.emit('drain')); // whoever waits for it may go on
-
+  promise.catch(() => {}); // whoever waits is told; that nobody waits is no reason to crash
+  const stream = () => {
+    if (made) return made;
+    const carrier = new PassThrough();
+    made = carrier;
+    carrier.on('error', () => {});
+    carrier.once('close', () => {
+      // Whoever waits may go on: a stream forgets them when it is destroyed.
+      for (const done of waiting) done();
+      if (!hasEnded) carrier.emit('drain');
+    });
+    return carrier;
+  };
   const begin = () => {
     if (head) return;
     const code = Number(status) | 0; // as Node does
@@ -58,7 +72,7 @@ export function record(res: Written, fields: FieldStore, isHead: boolean): Recor
     if (isHead || code === 204 || code === 304) body = EMPTY;
     // A moment later, so that what is said in one go is a buffer.
     queueMicrotask(() => {
-      body ??= stream;
+      body ??= stream();
       resolve({ ...said, body });
     });
   };
@@ -76,13 +90,19 @@ export function record(res: Written, fields: FieldStore, isHead: boolean): Recor
   };
   const write: Method = (chunk, ...rest) => {
     beginOnTop();
-    body ??= stream;
+    body ??= stream();
     const done = rest.find(isFunction);
     const encoding = isFunction(rest[0]) ? undefined : rest[0];
-    if (body === stream && !hasEnded && !stream.destroyed)
-      return stream.write(chunk, encoding as BufferEncoding, done);
-    if (done) process.nextTick(done);
-    return true;
+    if (body === made && !hasEnded && !made.destroyed) {
+      const settle = (error?: Error | null) => waiting.delete(settle) && done?.(error);
+      waiting.add(settle);
+      return made.write(chunk, encoding as BufferEncoding, settle);
+    }
+    // Nobody wants it. One who isn't told may go on to the end; where the client left, Node tells.
+    const isGone = res.destroyed && !res.writableFinished;
+    const why = isGone && new HeadgateError('CLIENT_GONE', 'the client left');
+    if (done) process.nextTick(done, ...(why ? [why] : []));
+    return !why;
   };
   const end: Method = (...args) => {
     const done = args.find(isFunction);
@@ -93,14 +113,14 @@ export function record(res: Written, fields: FieldStore, isHead: boolean): Recor
     const last = toBuffer(chunk, encoding as BufferEncoding);
     beginOnTop();
     hasEnded = true;
-    if (body === stream) stream.end(last);
+    if (made && body === made) made.end(last);
     body ??= last;
     return res;
   };
   const giveUp = (error: HeadgateError) => {
     if (hasEnded) return;
     reject(error);
-    stream.destroy(error);
+    stream().destroy(error);
   };
   const destroy: Method = (cause) => {
     const why = 'the application gave up its response';
@@ -111,14 +131,12 @@ export function record(res: Written, fields: FieldStore, isHead: boolean): Recor
 
   return {
     response: promise,
-    body: stream,
+    stream,
     methods: {
       writeHead,
       writeHeader: writeHead,
       flushHeaders: beginOnTop,
       write,
-      cork: () => stream.cork(),
-      uncork: () => stream.uncork(),
       end,
       addTrailers: () => {}, // they end here, as everywhere
       destroy,
@@ -132,10 +150,11 @@ export function record(res: Written, fields: FieldStore, isHead: boolean): Recor
       },
       headersSent: { get: () => head !== undefined },
       writableEnded: { get: () => hasEnded },
-      writableNeedDrain: { get: () => stream.writableNeedDrain },
+      writableNeedDrain: { get: () => made?.writableNeedDrain ?? false },
     },
     hasBegun: () => head !== undefined,
     hasEnded: () => hasEnded,
+    isDropped: () => made?.destroyed ?? false,
     giveUp,
   };
 }
@@ -169,6 +188,6 @@ function toBuffer(chunk: unknown, encoding: BufferEncoding): Buffer {
   throw new TypeError(`a chunk must be a string or a Uint8Array, got ${typeof chunk}`);
 }
 
-function isFunction(value: unknown): value is () => void {
+function isFunction(value: unknown): value is (error?: Error | null) => void {
   return typeof value === 'function';
 }
