@@ -16,6 +16,7 @@ import {
   originationBy,
   plainAddress,
 } from './forwarded.ts';
+import { TARGET } from './guard.ts';
 import { fields, rawFields, toEndToEnd, toHeaders, toRaw } from './headers.ts';
 import { intercept } from './intercept.ts';
 import { errorResponse, send } from './send.ts';
@@ -45,9 +46,6 @@ interface GuestRequest extends IncomingMessage {
   readonly protocol?: string;
   readonly app?: { get(setting: string): unknown };
 }
-
-/** Targets that mean the same to every reader; the same that Headgate's own server lets in. */
-const TARGET = /^\/[!$-[\]-~"]*$/;
 
 /** Fields that frame a body. They stay as they came, since the body does. */
 const FRAMING = ['content-length', 'transfer-encoding'] as const;

@@ -11,7 +11,7 @@ import { rawFields } from './headers.ts';
 const MAX_FIELD_LINES = 128;
 
 /** Bytes of a target that mean the same to every reader: printable, and neither `\` nor `#`. */
-const TARGET = /^\/[!$-[\]-~"]*$/;
+export const TARGET = /^\/[!$-[\]-~"]*$/;
 
 /** `OPTIONS *` asks about the server itself (RFC 9110 section 9.3.7). */
 export const SERVER_WIDE = '*';

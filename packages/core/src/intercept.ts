@@ -37,15 +37,24 @@ interface Layers {
   /** What the innermost of us asked for, and what it hears. */
   asked?: ProxyRequest;
   app?: Recording;
+  /** For each of us, where a property is to be read and written at the moment. */
+  readonly sides: ((name: string) => PropertyDescriptor | undefined)[];
 }
 
-const layersOf = new WeakMap<ServerResponse, Layers>();
+/** Properties that have two sides. */
+const PROPERTIES = ['statusCode', 'headersSent', 'writableEnded', 'writableNeedDrain'];
+
+/** Where the layers are on a response. A WeakMap would keep responses from being collected early. */
+const LAYERS = Symbol('layers');
+type Layered = ServerResponse & { [LAYERS]?: Layers };
+
 const NOBODY = Number.POSITIVE_INFINITY;
 
 /** Stands before `res`, through which a request with the method `method` will be answered. */
 export function intercept(res: ServerResponse, method: string): Interception {
-  const layers = layersOf.get(res) ?? { count: 0, talking: NOBODY };
-  layersOf.set(res, layers);
+  const layered: Layered = res;
+  layered[LAYERS] ??= { count: 0, talking: NOBODY, sides: [] };
+  const layers = layered[LAYERS];
   const depth = layers.count;
   layers.count += 1;
   const { asked, app: below } = layers;
@@ -117,15 +126,12 @@ export function intercept(res: ServerResponse, method: string): Interception {
       if (!outlet.headersSent) return theirs.apply(res, args);
       for (const arg of args) if (typeof arg === 'function') arg(); // too late: done
     });
-    for (const [name, ours] of Object.entries(app.properties)) {
-      const theirs = propertyOf(res, name);
-      const side = () => ((ours.set ? isPast() : isHosts()) ? theirs : ours);
-      Object.defineProperty(res, name, {
-        configurable: true,
-        get: () => side().get?.(),
-        set: (value) => side().set?.(value),
-      });
-    }
+    const theirs = new Map(PROPERTIES.map((name) => [name, propertyOf(res, name)]));
+    layers.sides[depth] = (name) => {
+      const isTheirs = name === 'statusCode' ? isPast() : isHosts();
+      return isTheirs ? theirs.get(name) : app.properties[name];
+    };
+    Object.defineProperties(res, accessorsAt(depth));
     if (depth === 0) follow(res, layers, app);
     return app.response;
   };
@@ -157,6 +163,26 @@ function follow(res: ServerResponse, layers: Layers, outermost: Recording): void
       layers.talking = NOBODY;
     });
   });
+}
+
+const accessors: PropertyDescriptorMap[] = [];
+
+/**
+ * The accessors of `PROPERTIES` for one of us. The same for all responses: with accessors of its own,
+ * each would be of a hidden class of its own, which lives on until the next full collection.
+ */
+function accessorsAt(depth: number): PropertyDescriptorMap {
+  const make = (name: string): PropertyDescriptor => ({
+    configurable: true,
+    get(this: Layered) {
+      return this[LAYERS]?.sides[depth]?.(name)?.get?.();
+    },
+    set(this: Layered, value) {
+      this[LAYERS]?.sides[depth]?.(name)?.set?.(value);
+    },
+  });
+  accessors[depth] ??= Object.fromEntries(PROPERTIES.map((name) => [name, make(name)]));
+  return accessors[depth];
 }
 
 /** A property as it is before it is covered: its accessors, or a place of its own for its value. */

@@ -175,8 +175,10 @@ function setAll(fields: FieldStore, given: unknown): void {
 
 function rawOf(fields: FieldStore): string[] {
   const raw: string[] = [];
-  for (const [name, value] of Object.entries(fields.getHeaders()))
-    for (const line of [value ?? []].flat()) raw.push(name, String(line));
+  for (const [name, value] of Object.entries(fields.getHeaders())) {
+    if (typeof value === 'object') for (const line of value) raw.push(name, String(line));
+    else if (value !== undefined) raw.push(name, String(value));
+  }
   return raw;
 }
 

@@ -627,6 +627,7 @@ const FETCH_HOSTS: Readonly<Record<string, (middleware: Middleware) => Fetch>> =
 
 for (const [name, make] of Object.entries(FETCH_HOSTS)) {
   t.test(`${name}, it is the same`, async (t) => {
+    t.capture(console, 'error'); // the host tells what broke off
     let middleware = pass;
     const fetch = make((request, next) => middleware(request, next));
     const port = await listen(t, http.createServer(getRequestListener(fetch as never)));

@@ -55,7 +55,7 @@ export function fedicache(
   const { ttl, scan, maxPage } = toSettings(options);
   const middleware: Layer['middleware'] = async (request, next) => {
     const { mayTrim, family } = classify(request);
-    if (!mayTrim) return next(request);
+    if (!mayTrim || request.body !== EMPTY) return next(request); // no fetcher sends a body
     const tell = (outcome: FedicacheDecision['outcome'], response: ProxyResponse) => {
       if (decisions.hasSubscribers) decisions.publish({ request, family, outcome });
       return response;

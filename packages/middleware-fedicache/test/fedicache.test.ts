@@ -143,6 +143,7 @@ t.test('who is no preview fetcher gets what the origin says, untouched', async (
     ['somebody who is logged in', preview({ headers: { cookie: 'a=1' } })],
     ['somebody with a token', preview({ headers: { authorization: 'Bearer x' } })],
     ['a POST', preview({ method: 'POST' })],
+    ['a GET with a body', preview({ body: Buffer.from('x') })],
     ['an API', preview({ url: '/api/v1/statuses' })],
     ['webfinger', preview({ url: '/.well-known/webfinger?resource=acct:a@b' })],
     [
