@@ -22,8 +22,8 @@ export interface Service {
 export interface Connection {
   /** Bytes received up to the exchange before. */
   bytesRead: number;
-  /** Exchanges under way: one, or none. */
-  open: number;
+  /** True while an exchange is under way. */
+  isBusy: boolean;
   /** What the client pipelined behind it: each is served when its turn comes. */
   readonly waiting: (() => void)[];
   /** True once an answer was sent that ends the connection: whatever else was sent on it is void. */
@@ -128,7 +128,7 @@ export function serve(
     if (!res.writableFinished) abort(gone());
     if (response && !res.writableFinished) discard(response.body);
     if (!req.complete) req.resume(); // what is left of the body is in the next request's way
-    connection.open -= 1;
+    connection.isBusy = false;
     finished?.({
       request,
       status: res.headersSent ? res.statusCode : (error?.status ?? 499),
@@ -140,10 +140,10 @@ export function serve(
     });
     const next = connection.waiting.shift();
     if (next && !socket.destroyed) next();
-    else if (connection.open === 0) connection.onIdle?.();
+    else connection.onIdle?.();
   };
 
-  connection.open += 1;
+  connection.isBusy = true;
   connection.newest = { req, abort };
   res.once('close', onClose);
   res.on('timeout', onTimeout);

@@ -75,7 +75,7 @@ export function createServer(options: ServerOptions): Server {
   const serveWith =
     (circumstances?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
       const connection = connectionOf(req.socket);
-      if (connection.open === 0) serve(service, connection, req, res, circumstances);
+      if (!connection.isBusy) serve(service, connection, req, res, circumstances);
       else if (connection.waiting.length < MAX_WAITING) wait(connection, req, res, circumstances);
       else req.socket.destroy();
     };
@@ -111,7 +111,7 @@ export function createServer(options: ServerOptions): Server {
     if (!connection) {
       connection = {
         bytesRead: 0,
-        open: 0,
+        isBusy: false,
         waiting: [],
         isOver: false,
         newest: undefined,
@@ -124,8 +124,8 @@ export function createServer(options: ServerOptions): Server {
 
   /** True when nothing is owed on the connection: no answer can get into the way of a tunnel. */
   function isFree(socket: Duplex): boolean {
-    const { open, isOver } = connectionOf(socket);
-    return open === 0 && !isOver;
+    const { isBusy, isOver } = connectionOf(socket);
+    return !isBusy && !isOver;
   }
 
   function openTunnel(req: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -154,7 +154,7 @@ export function createServer(options: ServerOptions): Server {
   function refuseUnparsed(cause: NodeJS.ErrnoException, socket: Duplex): void {
     const error = parserError(cause);
     const connection = connectionOf(socket);
-    const { newest, open } = connection;
+    const { newest, isBusy } = connection;
     const refuse = () => {
       const response = errorResponse(error);
       socket.end(onTheWire(response));
@@ -173,9 +173,9 @@ export function createServer(options: ServerOptions): Server {
     const isInBody = newest?.req.complete === false;
     const isLost =
       cause.code === 'ECONNRESET' || (isInBody && cause.code === 'HPE_INVALID_EOF_STATE');
-    if (!socket.writable || isLost || (isInBody && open === 0)) socket.destroy();
+    if (!socket.writable || isLost || (isInBody && !isBusy)) socket.destroy();
     else if (isInBody) newest.abort(error);
-    else if (open > 0) connection.onIdle = refuse;
+    else if (isBusy) connection.onIdle = refuse;
     else refuse();
   }
 }
