@@ -1,5 +1,6 @@
 /** How a middleware package is used inside the daemon: as a plugin that makes layers for a site. */
 import type { Handler, Middleware } from './exchange.ts';
+import type { OptionsSchema } from './options.ts';
 import type { CacheStore } from './store.ts';
 
 /** A host that a plugin sends people to, so that a policy can allow it. */
@@ -37,8 +38,8 @@ export interface Layer {
 export interface Plugin<Options = unknown> {
   /** The name that an operator writes. */
   readonly name: string;
-  /** Checks what an operator wrote (a zod schema, for one). `parse` throws for what is wrong. */
-  readonly options: { parse(written: unknown): Options };
+  /** Checks what an operator wrote, a zod schema for one. */
+  readonly options: OptionsSchema<Options>;
   /** The hosts that these options send people to. Pure. */
   readonly mediaHosts?: (options: Options) => readonly MediaHost[];
   readonly create: (options: Options, site: Site) => Layer | Promise<Layer>;

@@ -1,6 +1,13 @@
 /** Where all parts meet: plugins make the layers, the layers make the chain, the edges go around it. */
 import type { Server } from 'node:http';
-import type { Finished, Handler, Layer, Plugin, Site } from '@headgate/core';
+import {
+  type Finished,
+  type Handler,
+  type Layer,
+  type Plugin,
+  type Site,
+  toSettings,
+} from '@headgate/core';
 import { createServer } from '@headgate/core/server';
 import { tunnelTo } from '@headgate/core/upgrade';
 import { upstreamTo } from '@headgate/core/upstream';
@@ -42,7 +49,7 @@ export async function gate({ upstream: url, trusted, finished }: GateSettings): 
   const store = memoryStore();
   const entries = DEFAULT_CHAIN.map(({ plugin, written }) => ({
     plugin,
-    options: plugin.options.parse(written),
+    options: toSettings(plugin.name, plugin.options, written),
   }));
   const mediaHosts = entries.flatMap(({ plugin, options }) => plugin.mediaHosts?.(options) ?? []);
 

@@ -9,12 +9,13 @@ import {
   type Layer,
   type ProxyRequest,
   type ProxyResponse,
+  toSettings,
   withFields,
 } from '@headgate/core';
 import { classify } from '@headgate/fedi-agents';
 import { memoryStore } from '@headgate/store';
 import { decode, type Entry, encode, pageEntry } from './entry.ts';
-import { type FedicacheOptions, toSettings } from './options.ts';
+import { type FedicacheOptions, schema } from './options.ts';
 import { isStorable } from './storable.ts';
 import { trim } from './trim.ts';
 
@@ -52,7 +53,7 @@ export function fedicache(
   { store: given, now = Date.now }: FedicacheParts = {},
 ): Layer & Required<Pick<Layer, 'purge'>> {
   const store = given ?? memoryStore();
-  const { ttl, scan, maxPage } = toSettings(options);
+  const { ttl, scan, maxPage } = toSettings('fedicache', schema, options);
   const middleware: Layer['middleware'] = async (request, next) => {
     const { mayTrim, family } = classify(request);
     if (!mayTrim || request.body !== EMPTY) return next(request); // no fetcher sends a body

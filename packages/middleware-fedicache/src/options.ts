@@ -1,8 +1,8 @@
 /** What can be set, once and for all: the type, the checks and the operator's errors come from here. */
 import { z } from 'zod';
 
-/** The options of fedicache. Times in milliseconds, sizes in bytes. */
-const schema = z.strictObject({
+/** The options of fedicache, checked. Times in milliseconds, sizes in bytes. */
+export const schema = z.strictObject({
   ttl: z.int().min(1).default(300_000).describe('How long a page is kept. Milliseconds.'),
   scan: z
     .int()
@@ -21,10 +21,3 @@ export type FedicacheOptions = Readonly<z.input<typeof schema>>;
 
 /** What is in force. */
 export type Settings = Readonly<z.output<typeof schema>>;
-
-/** Checks options. Throws a `TypeError` that names the wrong one and says what to write. */
-export function toSettings(written: unknown): Settings {
-  const { success, data, error } = schema.safeParse(written);
-  if (success) return data;
-  throw new TypeError(`fedicache: ${z.prettifyError(error)}`);
-}

@@ -1,11 +1,11 @@
 /** fedicache as the daemon uses it. */
 import type { Plugin } from '@headgate/core';
 import { fedicache } from './fedicache.ts';
-import { type Settings, toSettings } from './options.ts';
+import { type Settings, schema } from './options.ts';
 
 /** The plugin that `use: fedicache` names. */
 export const plugin: Plugin<Settings> = {
   name: 'fedicache',
-  options: { parse: toSettings },
+  options: schema,
   create: (settings, { store }) => fedicache(settings, { store }),
 };
