@@ -17,5 +17,5 @@ export {
 } from './exchange.ts';
 export { field, fields, toEndToEnd, toHeaders, withFields } from './headers.ts';
 export { type OptionsSchema, toSettings } from './options.ts';
-export type { Layer, MediaHost, Plugin, Site } from './plugin.ts';
+export type { Layer, MediaHost, Plugin, PurgeTarget, Site } from './plugin.ts';
 export type { CacheStore, Keep } from './store.ts';

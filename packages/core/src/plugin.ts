@@ -23,11 +23,18 @@ export interface Site {
   readonly background: Handler;
 }
 
+/** The URLs of which something is to be forgotten. `url` and `prefix` begin with `https://host/`. */
+export type PurgeTarget =
+  | { readonly url: string }
+  | { readonly prefix: string }
+  | { readonly host: string }
+  | { readonly all: true };
+
 /** A middleware at work, and what an administrator may ask of it. */
 export interface Layer {
   readonly middleware: Middleware;
-  /** Forgets what is kept of the URLs that begin with `prefix`, and tells how many there were. */
-  readonly purge?: (prefix: string) => Promise<number>;
+  /** Forgets what is kept of these URLs, and tells how many there were. */
+  readonly purge?: (what: PurgeTarget) => Promise<number>;
   /** Fetches a URL before anybody asks for it. */
   readonly warm?: (url: string) => Promise<void>;
   /** Called when the last exchange that entered the layer has finished. */

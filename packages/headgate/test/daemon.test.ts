@@ -83,7 +83,7 @@ t.test('it says where to look and what to try, and what it says works', async (t
   t.ok(cut.length < 500);
   t.match(cut, '<title>A page</title>');
   t.match(cut, '<a rel="me" href="https://social.example/@a">');
-  t.match(fetcher.headers.get('cache-status'), /^Headgate; fwd=uri-miss; stored/);
+  t.match(fetcher.headers.get('cache-status'), /^Headgate; fwd=miss; fwd-status=200; stored/);
 
   await until(() => lines().length === 2);
   t.match(lines(), [

@@ -1,46 +1,96 @@
-/** A kept answer as one value of bytes, and back. */
-import { field, type Headers, type ProxyResponse, withFields } from '@headgate/core';
+/** What is kept under a key, as one value of bytes, and back. */
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib';
+import { EMPTY, type Headers, withFields } from '@headgate/core';
 
-/** What is kept of a page: a cut page, or the knowledge that there is none to keep. */
-export type Entry =
-  | {
-      readonly kind: 'page';
-      readonly made: number;
-      readonly fields: Headers;
-      readonly body: Buffer;
-    }
-  | { readonly kind: 'uncacheable' };
+/** A body in one coding. */
+export interface Representation {
+  readonly coding: string;
+  readonly body: Buffer;
+}
 
-/** The fields of a page that say something to a fetcher (Rating: Misskey's summaly reads it). */
-const KEPT_FIELDS = ['content-type', 'content-language', 'link', 'rating', 'last-modified'];
+/** An answer that is kept: a cut page, a redirect, a 404, or for some seconds a failure. */
+export interface Answer {
+  readonly kind: 'answer';
+  readonly status: number;
+  readonly fields: Headers;
+  /** When it was made, in milliseconds since the epoch. */
+  readonly made: number;
+  /** Milliseconds from then on for which it is fresh. */
+  readonly fresh: number;
+  /** Whether it may be answered once it is stale. */
+  readonly mayBeStale: boolean;
+  /** The origin failed: it isn't asked again before, in milliseconds since the epoch. */
+  readonly retryAt?: number;
+  /** Bytes of the page that were read to cut it. */
+  readonly read?: number;
+  /** Names this body, without its coding. */
+  readonly tag?: string;
+  /** The smallest first. */
+  readonly representations: readonly Representation[];
+}
+
+/** What is kept: an answer, or the knowledge that there is none to keep, and why. */
+export type Entry = Answer | { readonly kind: 'uncacheable'; readonly reason: string };
 
 /** Decoded once for each buffer, not once for each hit. */
 const decoded = new WeakMap<Buffer, Entry>();
 
-/** The entry for a page that was cut to `body` at the time `made`, milliseconds since the epoch. */
-export function pageEntry({ headers }: ProxyResponse, body: Buffer, made: number): Entry {
-  const kept = KEPT_FIELDS.map((name) => [name, field(headers, name)] as const);
-  return { kind: 'page', made, fields: withFields({}, Object.fromEntries(kept)), body };
+const BROTLI = {
+  params: {
+    [constants.BROTLI_PARAM_QUALITY]: 9,
+    [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+  },
+};
+
+/** The page in every coding that makes it smaller, the smallest first, and a name for it. */
+export async function represent(
+  page: Buffer,
+): Promise<Required<Pick<Answer, 'tag' | 'representations'>>> {
+  const [gzipped, brotli, zstd] = await Promise.all([
+    promisify(gzip)(page, { level: 9 }),
+    promisify(brotliCompress)(page, BROTLI),
+    promisify(zstdCompress)(page),
+  ]);
+  const identity = { coding: 'identity', body: page };
+  const coded = [
+    { coding: 'br', body: brotli },
+    { coding: 'gzip', body: gzipped },
+    { coding: 'zstd', body: zstd },
+  ].filter(({ body }) => body.length < page.length);
+  const representations = [identity, ...coded].sort((a, b) => a.body.length - b.body.length);
+  const tag = createHash('sha256').update(page).digest('base64url').slice(0, 16);
+  return { tag, representations };
 }
 
-/** An entry as bytes: a line of JSON, then the body. */
+/** The one representation of what has no body. */
+export const NO_BODY: readonly Representation[] = [{ coding: 'identity', body: EMPTY }];
+
+/** An entry as bytes: a line of JSON, then the bodies. */
 export function encode(entry: Entry): Buffer {
   if (entry.kind === 'uncacheable') return Buffer.from(`${JSON.stringify(entry)}\n`);
-  const { body, ...head } = entry;
-  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
+  const { representations, ...head } = entry;
+  const codings = representations.map(({ coding, body }) => [coding, body.length]);
+  const line = Buffer.from(`${JSON.stringify({ ...head, codings })}\n`);
+  return Buffer.concat([line, ...representations.map(({ body }) => body)]);
 }
 
 /** The entry in bytes that `encode` made; nothing if they are no such bytes. */
 export function decode(bytes: Buffer): Entry | undefined {
   const known = decoded.get(bytes);
   if (known) return known;
-  const end = bytes.indexOf(0x0a);
+  const end = bytes.indexOf(0x0a) + 1;
   try {
-    const head = JSON.parse(bytes.toString('utf8', 0, end));
-    const entry: Entry =
-      head.kind === 'page'
-        ? { ...head, fields: withFields({}, head.fields), body: bytes.subarray(end + 1) }
-        : { kind: 'uncacheable' };
+    const { codings, ...head } = JSON.parse(bytes.toString('utf8', 0, end));
+    if (head.kind === 'uncacheable') return head;
+    let at = end;
+    const representations = codings.map(([coding, length]: [string, number]) => {
+      at += length;
+      return { coding, body: bytes.subarray(at - length, at) };
+    });
+    if (head.kind !== 'answer' || at !== bytes.length) return undefined;
+    const entry: Entry = { ...head, fields: withFields({}, head.fields), representations };
     decoded.set(bytes, entry);
     return entry;
   } catch {

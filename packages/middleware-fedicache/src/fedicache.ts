@@ -1,156 +1,163 @@
 /** Answers link-preview fetchers from a small kept rendering of the page, fetched once for all. */
-import { channel } from 'node:diagnostics_channel';
 import {
   type CacheStore,
   EMPTY,
-  field,
   type Handler,
-  type Keep,
   type Layer,
   type ProxyRequest,
   type ProxyResponse,
+  type PurgeTarget,
   toSettings,
   withFields,
 } from '@headgate/core';
-import { classify } from '@headgate/fedi-agents';
+import { type Agent, classifier, PREVIEW_BOTS } from '@headgate/fedi-agents';
 import { memoryStore } from '@headgate/store';
-import { decode, type Entry, encode, pageEntry } from './entry.ts';
+import { type Answer, decode } from './entry.ts';
+import { publish } from './events.ts';
+import { filler, type Wanted } from './fill.ts';
+import { hostLimit } from './host-limit.ts';
+import { keyPrefix } from './key-prefix.ts';
 import { type FedicacheOptions, schema } from './options.ts';
-import { isStorable } from './storable.ts';
-import { trim } from './trim.ts';
+import { patient } from './patient-store.ts';
+import { replies } from './replies.ts';
+import { ignoring, parseTarget, type Target, targetOf, toText } from './target.ts';
+import { waitingRoom } from './waiting.ts';
 
 /** What only code can pass. */
 export interface FedicacheParts {
   /** Where pages are kept. Default: 64 MiB of this process's memory. */
   readonly store?: CacheStore;
+  /**
+   * Asks the application for what no client waits for: with it a stale page is refreshed behind
+   * everybody's back, and `warm` works. Default: the request that finds a page stale refreshes it.
+   */
+  readonly background?: Handler;
+  /** Names of the site. Without any, pages are kept for the 100 names used last. */
+  readonly hosts?: readonly string[];
+  /** Fetchers to serve besides those that `@headgate/fedi-agents` knows. */
+  readonly agents?: readonly Agent[];
   /** The time in milliseconds since the epoch. Default `Date.now`. */
   readonly now?: () => number;
+  /** From 0 to 1, by which the times of pages differ. Default `Math.random`. */
+  readonly random?: () => number;
 }
 
-/** What fedicache did with a preview request; the message on the channel `headgate:fedicache`. */
-export interface FedicacheDecision {
-  readonly request: ProxyRequest;
-  /** The software that asked, see `@headgate/fedi-agents`. */
-  readonly family: string;
-  /** `hit`: from the store. `fill`: fetched now. `collapsed`: fetched for another. `whole`: not cut. */
-  readonly outcome: 'hit' | 'fill' | 'collapsed' | 'whole';
+/** A fedicache at work. */
+export interface Fedicache extends Layer {
+  /** Forgets what is kept, and tells how many there were. */
+  readonly purge: (what: PurgeTarget) => Promise<number>;
+  /** Fetches an absolute URL before anybody asks for it. Rejects without a `background`. */
+  readonly warm: (url: string) => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
-const decisions = channel('headgate:fedicache');
+/** Names for which pages are kept where none is configured. */
+const MAX_HOSTS = 100;
 
-/** Seconds that a fetcher or a browser may keep a cut page for itself. */
-const MAX_AGE = 300;
-
-/** Milliseconds for which a URL is known to have no page that may be kept. */
-const UNCACHEABLE_TTL = 120_000;
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /**
- * Makes the layer. Requests that `@headgate/fedi-agents` doesn't allow to trim pass untouched.
- * Throws a `TypeError` for wrong options.
+ * Makes the layer. Requests that `@headgate/fedi-agents` doesn't allow to trim pass untouched; a
+ * successful unsafe request drops what is kept of its URL. Throws a `TypeError` for wrong options.
  */
-export function fedicache(
-  options: FedicacheOptions = {},
-  { store: given, now = Date.now }: FedicacheParts = {},
-): Layer & Required<Pick<Layer, 'purge'>> {
-  const store = given ?? memoryStore();
-  const { ttl, scan, maxPage } = toSettings('fedicache', schema, options);
+export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts = {}): Fedicache {
+  const settings = toSettings('fedicache', schema, options);
+  const { background, hosts = [], agents = [], now = Date.now, random = Math.random } = parts;
+  const own = parts.store ?? memoryStore();
+  const store = patient(own, (fault) => publish({ kind: 'store-fault', ...fault }));
+  const classify = classifier([...agents, ...(settings.previewBots ? PREVIEW_BOTS : [])]);
+  const isIgnored = ignoring(settings.ignoredQuery);
+  const fill = filler(settings, { now, random });
+  const reply = replies(now, Math.max(1, Math.ceil(settings.maxWait / 1000)));
+  const wait = waitingRoom(settings, { store, fill, reply, now });
+  const prefix = keyPrefix(settings);
+  const keyOf = (target: Target) => prefix + toText(target);
+  const purgeHost = async (host: string) =>
+    (await store.purge(`${prefix}http://${host}/`)) +
+    (await store.purge(`${prefix}https://${host}/`));
+  const use = hosts.length > 0 ? () => {} : hostLimit(MAX_HOSTS, purgeHost);
+  /** Keys of stale pages for which the origin is being asked. */
+  const refreshing = new Set<string>();
+
   const middleware: Layer['middleware'] = async (request, next) => {
+    if (!SAFE.has(request.method)) return forgetting(request, next);
     const { mayTrim, family } = classify(request);
     if (!mayTrim || request.body !== EMPTY) return next(request); // no fetcher sends a body
-    const tell = (outcome: FedicacheDecision['outcome'], response: ProxyResponse) => {
-      if (decisions.hasSubscribers) decisions.publish({ request, family, outcome });
-      return response;
-    };
 
-    const key = keyOf(request);
-    const kept = decodeKept(await store.get(key).catch(() => undefined));
-    if (kept?.kind === 'page') return tell('hit', answer(kept, `hit; ttl=${secondsLeft(kept)}`));
-    if (kept?.kind === 'uncacheable') return tell('whole', await next(request));
+    const asking = { request, family };
+    const target = targetOf(request, isIgnored);
+    const key = keyOf(target);
+    use(target.host);
+    const bytes = await store.get(key);
+    const entry = bytes && decode(bytes);
+    if (entry?.kind === 'uncacheable') return reply.pass(asking, next, entry.reason);
+    if (entry && now() < entry.made + entry.fresh) return reply.give(asking, 'hit', entry);
 
-    const fill = filling(request, next);
-    const entry = decodeKept(await store.collapse(key, fill.run));
-    if (fill.whole) return tell('whole', fill.whole);
-    if (entry?.kind !== 'page') return tell('whole', await next(request));
-    if (fill.hasRun) return tell('fill', answer(entry, 'fwd=uri-miss; stored'));
-    return tell('collapsed', answer(entry, 'fwd=uri-miss; collapsed'));
+    const wanted = { request, target, ask: background ?? next };
+    if (!entry?.mayBeStale) return wait(key, wanted, asking, next);
+    const stale = entry;
+    if (isDue(stale) && isRecent(stale) && background)
+      refresh(key, { ...wanted, stale, onWhole: () => false });
+    else if (isDue(stale) && !(isRecent(stale) && refreshing.has(key))) {
+      refreshing.add(key);
+      return wait(key, { ...wanted, stale }, asking, next).finally(() => refreshing.delete(key));
+    }
+    return reply.give(asking, 'stale', stale);
   };
 
-  /** One request to the origin, for all who wait for its page. */
-  function filling(request: ProxyRequest, next: Handler) {
-    const fill: { hasRun: boolean; whole?: ProxyResponse; run(keep: Keep): Promise<Buffer> } = {
-      hasRun: false,
-      async run(keep) {
-        fill.hasRun = true;
-        const response = await next(anonymous(request));
-        const trimmed = isStorable(response)
-          ? await trim(response.body, { scan, maxPage })
-          : { whole: response.body };
-        const isPage = 'page' in trimmed;
-        if (!isPage) fill.whole = { ...response, body: trimmed.whole };
-        const entry: Entry = isPage
-          ? pageEntry(response, trimmed.page, now())
-          : { kind: 'uncacheable' };
-        const bytes = encode(entry);
-        await keep(bytes, isPage ? ttl : UNCACHEABLE_TTL).catch(() => {});
-        return bytes;
-      },
-    };
-    return fill;
+  /** False for some seconds after the origin has failed. */
+  const isDue = ({ retryAt = 0 }: Answer) => now() >= retryAt;
+  const isRecent = ({ made, fresh }: Answer) =>
+    now() < made + fresh + settings.staleWhileRevalidate;
+
+  function refresh(key: string, wanted: Wanted) {
+    if (refreshing.has(key)) return;
+    refreshing.add(key);
+    const done = () => refreshing.delete(key);
+    store.collapse(key, (keep) => fill(wanted, keep)).then(done, done);
   }
 
-  function secondsLeft({ made }: Extract<Entry, { kind: 'page' }>): number {
-    return Math.max(0, Math.round((made + ttl - now()) / 1000));
-  }
-
-  /** The response that a fetcher gets. Nothing in it may be kept by a cache that others share. */
-  function answer(entry: Extract<Entry, { kind: 'page' }>, status: string): ProxyResponse {
-    const age = Math.max(0, Math.round((now() - entry.made) / 1000));
-    const headers = withFields(entry.fields, {
-      age: String(age),
-      'cache-control': `private, max-age=${Math.min(MAX_AGE, secondsLeft(entry))}`,
-      'cdn-cache-control': 'no-store',
-      vary: 'Accept, User-Agent, Accept-Encoding',
-      'cache-status': `Headgate; ${status}`,
-      fedicache: 'Active',
-    });
-    return { status: 200, headers, body: entry.body };
+  /** Lets an unsafe request past, and drops what it may have changed (RFC 9111 section 4.4). */
+  async function forgetting(request: ProxyRequest, next: Handler): Promise<ProxyResponse> {
+    const response = await next(request);
+    if (response.status < 400) await store.delete(keyOf(targetOf(request, isIgnored)));
+    return response;
   }
 
   return {
     middleware,
-    purge: (prefix) => store.purge(KEY + prefix),
+    async purge(what) {
+      if ('all' in what) return store.purge(prefix);
+      if ('host' in what) return purgeHost(what.host.toLowerCase());
+      if ('prefix' in what) return store.purge(prefix + what.prefix);
+      const key = keyOf(parseTarget(what.url, isIgnored));
+      const isKept = (await store.get(key)) !== undefined;
+      await store.delete(key);
+      return isKept ? 1 : 0;
+    },
+    async warm(url) {
+      if (!background) throw new Error('fedicache: warm needs a background handler');
+      const target = parseTarget(url, isIgnored);
+      const wanted = {
+        request: behindNobody(target),
+        target,
+        ask: background,
+        onWhole: () => false,
+      };
+      const entry = decode(await store.collapse(keyOf(target), (keep) => fill(wanted, keep)));
+      if (entry?.kind === 'uncacheable') throw new Error(`${url} is not kept: ${entry.reason}`);
+      if (entry && entry.status >= 400) throw new Error(`${url} was answered ${entry.status}`);
+    },
     close: async () => {
-      if (!given) await store.close();
+      if (!parts.store) await own.close();
     },
   };
 }
 
-/** What every key begins with; a URL follows, so that a prefix of URLs is a prefix of keys. */
-const KEY = 'preview GET ';
-
-function keyOf({ scheme, headers, url }: ProxyRequest): string {
-  return `${KEY}${scheme}://${(field(headers, 'host') ?? '').toLowerCase()}${url}`;
-}
-
-function decodeKept(bytes: Buffer | undefined): Entry | undefined {
-  return bytes && decode(bytes);
-}
-
-/**
- * The request that every fetcher would send alike, so that nothing in the page can depend on who
- * came first. It belongs to nobody: no client who leaves ends it.
- */
-function anonymous(request: ProxyRequest): ProxyRequest {
+/** A request that no client is behind. */
+function behindNobody({ scheme, host, url }: Target): ProxyRequest {
   const { signal } = new AbortController();
-  const host = (field(request.headers, 'host') ?? '').toLowerCase(); // as in the key
-  const headers = withFields(
-    {},
-    {
-      host,
-      'user-agent': `Headgate (link preview; +${request.scheme}://${host}/)`,
-      accept: 'text/html',
-      'accept-encoding': 'identity',
-    },
-  );
-  return { ...request, method: 'GET', headers, body: EMPTY, client: '', signal: () => signal };
+  const headers = withFields({}, { host });
+  const request = { id: 'warm', site: 'default', method: 'GET', url, headers, body: EMPTY };
+  return { ...request, scheme, client: '', signal: () => signal };
 }

@@ -1,19 +1,66 @@
 /** What can be set, once and for all: the type, the checks and the operator's errors come from here. */
+import { classifier, PREVIEW_BOTS } from '@headgate/fedi-agents';
 import { z } from 'zod';
+
+const MINUTE = 60_000;
+const milliseconds = (min: number, usual: number) => z.int().min(min).default(usual);
+const count = (usual: number) => z.int().min(1).default(usual);
+const text = z.string().regex(/^[\x20-\x7e]+$/, 'must be printable ASCII');
 
 /** The options of fedicache, checked. Times in milliseconds, sizes in bytes. */
 export const schema = z.strictObject({
-  ttl: z.int().min(1).default(300_000).describe('How long a page is kept. Milliseconds.'),
-  scan: z
-    .int()
-    .min(1)
-    .default(1024 * 1024)
-    .describe('How much of a page is read: Mastodon itself reads 1 MiB. Bytes.'),
+  ttl: milliseconds(1, 5 * MINUTE).describe(
+    'How long a page is fresh, give or take a tenth. Milliseconds.',
+  ),
+  staleWhileRevalidate: milliseconds(0, 10 * MINUTE).describe(
+    'How long after that it is still answered, while a new one is fetched. Milliseconds.',
+  ),
+  staleIfError: milliseconds(0, 24 * 60 * MINUTE).describe(
+    'How long after that it is still answered when the origin fails. Milliseconds.',
+  ),
+  keep: z
+    .enum(['metadata', 'head'])
+    .default('metadata')
+    .describe('What stays of a page: what fetchers read, or its whole head.'),
+  scan: count(1024 * 1024).describe(
+    'How much of a page is read: Mastodon itself reads 1 MiB. Bytes, decoded.',
+  ),
   maxPage: z
     .int()
-    .min(1)
+    .min(1024)
     .default(256 * 1024)
     .describe('The largest page that is kept, once it is cut. Bytes.'),
+  maxWait: milliseconds(0, 8_000).describe(
+    'How long a fetcher waits for the origin: then it gets a stale page, or 503. Milliseconds.',
+  ),
+  maxWaiting: count(10_000).describe('How many fetchers may wait at once.'),
+  maxFills: count(64).describe('How many pages are fetched from the origin at once.'),
+  fillTimeout: milliseconds(1, 2 * MINUTE).describe(
+    'How long the origin may take for a page, to its last byte. Milliseconds.',
+  ),
+  ignoredQuery: z
+    .array(z.string().regex(/^[^&=*#]+\*?$/, 'must be a parameter name, such as fbclid or utm_*'))
+    .default(['utm_*', 'fbclid', 'gclid', 'mc_*'])
+    .describe(
+      'Query parameters that change nothing: left out of what is asked. `*` ends a prefix.',
+    ),
+  respect: z
+    .enum(['no-store', 'strict'])
+    .default('no-store')
+    .describe(
+      'Which of the origin’s cache rules count: no-store only, since everybody gets the anonymous page, or all.',
+    ),
+  userAgent: text
+    .refine((line) => !mayBeTrimmed(line), 'must not look like a preview fetcher’s: it would loop')
+    .optional()
+    .describe('The User-Agent that asks the origin. Default: names Headgate and the site.'),
+  acceptLanguage: text
+    .optional()
+    .describe('The Accept-Language that asks the origin, the same for everybody. Default: none.'),
+  previewBots: z
+    .boolean()
+    .default(false)
+    .describe('Serve the preview bots of Bluesky, Discord, Slack and others too.'),
 });
 
 /** What may be written: every option has a default. */
@@ -21,3 +68,10 @@ export type FedicacheOptions = Readonly<z.input<typeof schema>>;
 
 /** What is in force. */
 export type Settings = Readonly<z.output<typeof schema>>;
+
+const classifyAll = classifier(PREVIEW_BOTS);
+
+function mayBeTrimmed(userAgent: string): boolean {
+  const headers = { 'user-agent': userAgent, accept: 'text/html' };
+  return classifyAll({ method: 'GET', url: '/', headers }).mayTrim;
+}

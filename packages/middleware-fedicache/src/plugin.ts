@@ -7,5 +7,6 @@ import { type Settings, schema } from './options.ts';
 export const plugin: Plugin<Settings> = {
   name: 'fedicache',
   options: schema,
-  create: (settings, { store }) => fedicache(settings, { store }),
+  create: (settings, { store, background, hosts }) =>
+    fedicache(settings, { store, background, hosts }),
 };

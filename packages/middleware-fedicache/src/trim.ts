@@ -1,109 +1,116 @@
-/** What of a page survives: its head byte for byte, and behind it what fetchers look for in a body. */
+/** Reads a page while it streams in, judges whether it may be cut, and cuts it. */
 import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
-import { type Body, discard } from '@headgate/core';
-import { attribute, type CloseTag, type OpenTag, scanner } from '@headgate/html';
+import { type Body, discard, HeadgateError } from '@headgate/core';
+import { type Decoding, decoderOf, decodingBy } from './decoding.ts';
+import { type Rendering, renderHead, renderMetadata } from './rendering.ts';
+import { type Survivors, survivors } from './survivors.ts';
 
-/** How much is read, and how large the result may be. Bytes. */
-export interface TrimLimits {
+/** How a page is cut. Sizes in bytes. */
+export interface TrimOptions {
+  /** The head byte for byte, or only what fetchers read of it. */
+  readonly keep: 'metadata' | 'head';
+  /** How much of the page is read, once it is decoded. */
   readonly scan: number;
+  /** How large the result may be. */
   readonly maxPage: number;
+  /** The body's Content-Encoding. Default `identity`. */
+  readonly coding?: string;
 }
 
-/** A page cut to what a preview needs, or, if it can't be, the whole body as it was given. */
-export type Trimmed = { readonly page: Buffer } | { readonly whole: Readable };
+/** A page in its small form. */
+export interface Cut {
+  readonly page: Buffer;
+  /** Bytes of the page that were read, decoded. */
+  readonly read: number;
+  /** What of the page is missing for its size: its end, or survivors that were too much. */
+  readonly limit?: 'scan' | 'maxPage';
+  /** True when the body was cut by a deadline: it serves those who wait, and is not kept. */
+  readonly isPartial: boolean;
+}
 
-/** The tags that say something to a fetcher wherever they stand. */
-const TAGS = new Set(['a', 'area', 'link', 'meta', 'script', 'title']);
+/** A page that isn't cut: the body as it was given, and why. */
+export interface Whole {
+  readonly whole: Readable;
+  readonly reason: string;
+}
 
 /**
- * Makes the charset plain: Mastodon believes byte statistics before any declaration, and four
- * characters beyond ASCII are what its detector needs to be certain of UTF-8.
+ * Reads a page to its end or to `scan` bytes and cuts it. A page in a coding that isn't known, one
+ * that isn't UTF-8, or that the scanner can't vouch for, comes back whole and unread. Rejects when
+ * the body breaks off before that is decided, unless it does by `UPSTREAM_TIMEOUT` with its head
+ * complete.
  */
-const CHARSET_SIGN = '<!--\u2691\u2691\u2691\u2691-->';
-
-/**
- * Reads a page to its end or to `scan` bytes and cuts it. A page that isn't UTF-8, whose head has no
- * end within `scan`, that the scanner can't vouch for, or that stays larger than `maxPage`, comes
- * back whole and unread. Rejects when the body breaks off before it is judged.
- */
-export async function trim(body: Body, { scan, maxPage }: TrimLimits): Promise<Trimmed> {
+export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whole> {
+  const { scan, coding = 'identity' } = options;
   const source = body instanceof Readable ? body : Readable.from([body], { objectMode: false });
-  const survivors = collector();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of source.iterator({ destroyOnReturn: false })) {
-    chunks.push(chunk);
-    size += chunk.length;
-    survivors.write(chunk);
-    if (size >= scan || survivors.isInDoubt()) break;
+  const isPlain = coding.trim().toLowerCase() === 'identity';
+  const decoder = isPlain ? undefined : decoderOf(coding);
+  if (!isPlain && !decoder) return { whole: source, reason: 'coding' };
+
+  const found = survivors();
+  /** As it came, and as it is read. */
+  const received: Buffer[] = [];
+  const pieces: Buffer[] = [];
+  let read = 0;
+  const take = (parts: readonly Buffer[]) => {
+    for (const part of parts) {
+      pieces.push(part);
+      read += part.length;
+      found.write(part);
+    }
+  };
+  const decoding = decoder ? decodingBy(decoder) : PLAIN;
+  let isOverdue = false;
+  try {
+    for await (const chunk of source.iterator({ destroyOnReturn: false })) {
+      received.push(chunk);
+      take(await decoding.decode(chunk, scan - read));
+      if (read >= scan || found.isInDoubt) break;
+    }
+    if (source.readableEnded && read < scan) take(await decoding.end(scan - read));
+  } catch (error) {
+    isOverdue = error instanceof HeadgateError && error.code === 'UPSTREAM_TIMEOUT';
+    if (!isOverdue || found.headEnd === undefined) {
+      discard(source);
+      throw decoder?.errored ? new HeadgateError('UPSTREAM_BROKEN', 'the coding', error) : error;
+    }
+  } finally {
+    decoding.close();
   }
-  if (source.readableEnded) survivors.end();
+  const isWhole = source.readableEnded && !isOverdue && read < scan;
+  if (isWhole) found.end();
 
-  const held = Buffer.concat(chunks, size);
-  const page = survivors.isInDoubt() ? undefined : cut(held, survivors, source.readableEnded);
-  if (page === undefined || page.length > maxPage) return { whole: again(held, source) };
+  const bytes = Buffer.concat(pieces, read);
+  const reason = doubtAbout(isWhole ? bytes : withoutPartialCharacter(bytes), found);
+  if (reason !== undefined && !isOverdue) return { whole: again(received, source), reason };
   discard(source);
-  return { page };
+  if (reason !== undefined) throw new HeadgateError('UPSTREAM_TIMEOUT', 'the page took too long');
+  const { page, isShortened } = render(bytes, found, options, isWhole);
+  const limit = isShortened ? 'maxPage' : read >= scan ? 'scan' : undefined;
+  return { page, read, isPartial: isOverdue, ...(limit && { limit }) };
 }
 
-/** The places of what survives, found while the page streams by. */
-function collector() {
-  const ranges: (readonly [start: number, end: number] | string)[] = [];
-  let headEnd: number | undefined;
-  let isInDoubt = false;
-  let open: OpenTag | undefined;
+const PLAIN: Decoding = {
+  decode: async (chunk) => [chunk],
+  end: async () => [],
+  close: () => {},
+};
 
-  const onOpenTag = (tag: OpenTag) => {
-    if (headEnd === undefined || tag.isForeign) return;
-    if (tag.name === 'meta' || tag.name === 'link') ranges.push([tag.start, tag.end]);
-    else if (tag.name === 'title' || isLinkedData(tag)) open = tag;
-    else if (isMe(tag)) ranges.push([tag.start, tag.end], tag.name === 'a' ? '</a>' : '');
-  };
-  const onCloseTag = ({ name, end }: CloseTag) => {
-    if (open?.name !== name) return;
-    ranges.push([open.start, end]);
-    open = undefined;
-  };
-  const html = scanner(
-    {
-      onOpenTag,
-      onCloseTag,
-      onHeadEnd: (offset) => {
-        headEnd = offset;
-      },
-      onDoubt: () => {
-        isInDoubt = true;
-      },
-    },
-    { tags: TAGS },
-  );
-  return {
-    write: (chunk: Buffer) => html.write(chunk),
-    end: () => html.end(),
-    isInDoubt: () => isInDoubt,
-    headEnd: () => headEnd,
-    ranges,
-  };
-}
-
-/** The page in its new form; nothing if it has none. */
-function cut(
-  held: Buffer,
-  { headEnd, ranges }: ReturnType<typeof collector>,
+function render(
+  bytes: Buffer,
+  found: Survivors,
+  { keep, maxPage }: TrimOptions,
   isWhole: boolean,
-): Buffer | undefined {
-  const end = headEnd();
-  if (!isCertainlyUtf8(isWhole ? held : withoutPartialCharacter(held))) return undefined;
-  if (end === undefined) return isWhole ? held : undefined;
-  return Buffer.concat([
-    held.subarray(0, end),
-    Buffer.from(`</head><body>${CHARSET_SIGN}`),
-    ...ranges.map((range) =>
-      typeof range === 'string' ? Buffer.from(range) : held.subarray(...range),
-    ),
-    Buffer.from('</body></html>\n'),
-  ]);
+): Rendering {
+  const head = keep === 'head' ? renderHead(bytes, found, { isWhole, maxPage }) : undefined;
+  return head ?? renderMetadata(bytes, found, maxPage);
+}
+
+/** Why a page can't be cut, if it can't. */
+function doubtAbout(bytes: Buffer, { isInDoubt }: Survivors): string | undefined {
+  if (isInDoubt) return 'markup';
+  return isCertainlyUtf8(bytes) ? undefined : 'charset';
 }
 
 /**
@@ -122,21 +129,11 @@ function withoutPartialCharacter(bytes: Buffer): Buffer {
 }
 
 /** The body as it was before it was looked at. */
-function again(held: Buffer, rest: Readable): Readable {
+function again(received: readonly Buffer[], rest: Readable): Readable {
   async function* all() {
-    yield held;
+    yield* received;
     yield* rest;
   }
   const whole = Readable.from(all(), { objectMode: false });
   return whole.once('close', () => discard(rest));
-}
-
-function isLinkedData(tag: OpenTag): boolean {
-  return tag.name === 'script' && attribute(tag, 'type') === 'application/ld+json';
-}
-
-/** True for a link that says "this is me": `me` among the tokens of rel, whatever their case. */
-function isMe(tag: OpenTag): boolean {
-  const rel = attribute(tag, 'rel')?.toLowerCase() ?? '';
-  return rel.split(/[\t\n\f\r ]+/).includes('me');
 }

@@ -1,8 +1,10 @@
-/** fedicache without a socket: what it cuts, what it keeps, and what it leaves alone. */
+/** fedicache without a socket: what it keeps, how long, whom it answers with it, and what it asks. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Readable } from 'node:stream';
+import { brotliDecompressSync, gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import {
   type CacheStore,
+  EMPTY,
   type Handler,
   HeadgateError,
   type ProxyRequest,
@@ -11,16 +13,22 @@ import {
   toSettings,
 } from '@headgate/core';
 import { aRequest, aResponse, type Changes, upstream } from '@headgate/core/testing';
-import { type FedicacheOptions, fedicache, plugin } from '@headgate/middleware-fedicache';
+import {
+  type FedicacheEvent,
+  type FedicacheOptions,
+  type FedicacheParts,
+  fedicache,
+  plugin,
+} from '@headgate/middleware-fedicache';
 import { memoryStore } from '@headgate/store';
 import t from 'tap';
-import { trim } from '../src/trim.ts';
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 const HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Ünïcödé</title>';
 const PAGE = `${HEAD}</head><body><p>${'text '.repeat(1000)}</p><a rel="me" href="https://social.example/@a">me</a></body></html>`;
-const LIMITS = { scan: 1024 * 1024, maxPage: 256 * 1024 };
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
 
 const preview = (changes: Changes<ProxyRequest> = {}) =>
   aRequest({
@@ -37,9 +45,46 @@ const html = (
 });
 const text = async ({ body }: ProxyResponse) => String(await readBody(body, 1e8));
 const cacheStatus = ({ headers }: ProxyResponse) => headers['cache-status'];
+const moment = (ms = 40) => new Promise((done) => setTimeout(done, ms));
 
-function layer(options: FedicacheOptions = {}, parts: Parameters<typeof fedicache>[1] = {}) {
-  return fedicache(options, parts);
+/** A fedicache with a clock that stands still until `pass` moves it. */
+function layer(options: FedicacheOptions = {}, parts: FedicacheParts = {}) {
+  let clock = 1_000_000;
+  const now = () => clock;
+  const store = memoryStore({ now });
+  return {
+    ...fedicache(options, { now, random: () => 0.5, store, ...parts }),
+    store,
+    pass(ms: number) {
+      clock += ms;
+    },
+  };
+}
+
+/** Hears what is told while a test runs. */
+function listening(t: { teardown(end: () => void): unknown }): FedicacheEvent[] {
+  const told: FedicacheEvent[] = [];
+  const listener = (message: unknown) => told.push(message as FedicacheEvent);
+  subscribe('headgate:fedicache', listener);
+  t.teardown(() => unsubscribe('headgate:fedicache', listener));
+  return told;
+}
+
+/** An origin that answers when it is told to. */
+function heldOrigin(answer: () => Changes<ProxyResponse> = html) {
+  const asked: PromiseWithResolvers<ProxyResponse>[] = [];
+  const handler: Handler = () => {
+    const one = Promise.withResolvers<ProxyResponse>();
+    asked.push(one);
+    return one.promise;
+  };
+  const release = (changes = answer()) => {
+    for (const one of asked) one.resolve(aResponse(changes));
+  };
+  const fail = (error: Error) => {
+    for (const one of asked) one.reject(error);
+  };
+  return { handler, asked, release, fail };
 }
 
 t.test('a preview is cut, and comes from memory the second time', async (t) => {
@@ -49,6 +94,8 @@ t.test('a preview is cut, and comes from memory the second time', async (t) => {
         'set-cookie': 'a=1',
         link: '<x>; rel=y',
         rating: 'adult',
+        'last-modified': 'Sat, 01 Nov 2025 00:00:00 GMT',
+        'content-language': 'de',
         'x-other': '1',
         etag: '"x"',
       },
@@ -62,17 +109,21 @@ t.test('a preview is cut, and comes from memory the second time', async (t) => {
     /<a rel="me" href="https:\/\/social\.example\/@a"><\/a><\/body><\/html>\n$/,
   );
   t.ok((await text(first)).length < 300);
-  t.equal(cacheStatus(first), 'Headgate; fwd=uri-miss; stored');
+  t.equal(cacheStatus(first), 'Headgate; fwd=miss; fwd-status=200; stored');
   t.match(first.headers, {
     'content-type': 'text/html; charset=utf-8',
+    'content-language': 'de',
+    'last-modified': 'Sat, 01 Nov 2025 00:00:00 GMT',
     link: '<x>; rel=y',
     rating: 'adult',
     fedicache: 'Active',
+    age: '0',
     'cache-control': 'private, max-age=300',
     'cdn-cache-control': 'no-store',
     vary: 'Accept, User-Agent, Accept-Encoding',
+    etag: /^"[\w-]{16}-identity"$/,
   });
-  for (const gone of ['set-cookie', 'x-other', 'etag'])
+  for (const gone of ['set-cookie', 'x-other', 'content-encoding'])
     t.equal(first.headers[gone], undefined, gone);
 
   const second = await middleware(preview(), origin);
@@ -80,8 +131,53 @@ t.test('a preview is cut, and comes from memory the second time', async (t) => {
   t.equal(cacheStatus(second), 'Headgate; hit; ttl=300');
   const head = await middleware(preview({ method: 'HEAD' }), origin);
   t.equal(cacheStatus(head), 'Headgate; hit; ttl=300', 'HEAD is answered from GET');
+  const range = await middleware(preview({ headers: { range: 'bytes=0-9' } }), origin);
+  t.equal(range.status, 200, 'a range is the whole small page');
+  t.equal(await text(range), await text(first));
   t.equal(origin.asked.length, 1);
 });
+
+t.test(
+  'each coding is kept, the smallest that is accepted is sent, and has its own ETag',
+  async (t) => {
+    const { middleware } = layer();
+    const origin = upstream(() =>
+      html(PAGE.replace('<p>', `<meta name=a content="${'ab '.repeat(300)}"><p>`)),
+    );
+    const plain = await text(await middleware(preview(), origin));
+    const etags = new Set<unknown>();
+    for (const [accepted, coding, decode] of [
+      ['gzip', 'gzip', gunzipSync],
+      ['gzip;q=1.0, deflate', 'gzip', gunzipSync],
+      ['deflate, gzip, br', 'br', brotliDecompressSync],
+      ['zstd', 'zstd', zstdDecompressSync],
+      ['GZIP, br;q=0', 'gzip', gunzipSync],
+      ['*;q=0.1, br;q=0.000, zstd;q=0', 'gzip', gunzipSync],
+      ['br;q=0', undefined, (body: Buffer) => body],
+      ['identity', undefined, (body: Buffer) => body],
+      ['', undefined, (body: Buffer) => body],
+    ] as const) {
+      const answer = await middleware(
+        preview({ headers: { 'accept-encoding': accepted } }),
+        origin,
+      );
+      t.equal(answer.headers['content-encoding'], coding, accepted);
+      t.equal(String(decode(await readBody(answer.body, 1e6))), plain, accepted);
+      etags.add(answer.headers.etag);
+
+      const etag = String(answer.headers.etag);
+      for (const condition of [etag, `"x", W/${etag}`, '*']) {
+        const headers = { 'accept-encoding': accepted, 'if-none-match': condition };
+        const same = await middleware(preview({ headers }), origin);
+        t.match(same, { status: 304, body: EMPTY, headers: { etag, vary: /Accept/ } }, condition);
+      }
+      const headers = { 'accept-encoding': accepted, 'if-none-match': '"x"' };
+      t.equal((await middleware(preview({ headers }), origin)).status, 200);
+    }
+    t.equal(etags.size, 4);
+    t.equal(origin.asked.length, 1);
+  },
+);
 
 t.test('what goes upstream for a preview is the same whoever asks', async (t) => {
   const origin = upstream(() => html());
@@ -93,6 +189,7 @@ t.test('what goes upstream for a preview is the same whoever asks', async (t) =>
     range: 'bytes=0-1',
     'if-none-match': '"x"',
     origin: 'https://evil.example',
+    'x-http-method-override': 'DELETE',
     'x-anything': '1',
   };
   await middleware(
@@ -117,6 +214,13 @@ t.test('what goes upstream for a preview is the same whoever asks', async (t) =>
   const passed = upstream(() => html());
   await middleware(own, passed);
   t.equal(passed.asked[0], own, 'two Headgates do not loop: its own name is on no list');
+
+  const named = layer({ userAgent: 'preview of mine', acceptLanguage: 'de, en;q=0.5' });
+  await named.middleware(preview({ headers }), origin);
+  t.match(origin.asked[1]?.headers, {
+    'user-agent': 'preview of mine',
+    'accept-language': 'de, en;q=0.5',
+  });
 });
 
 t.test(
@@ -167,37 +271,13 @@ t.test('who is no preview fetcher gets what the origin says, untouched', async (
   }
 });
 
-t.test('many who ask at once are one request', async (t) => {
-  const gate = Promise.withResolvers<void>();
-  let count = 0;
-  const next: Handler = async () => {
-    count += 1;
-    await gate.promise;
-    return aResponse(html());
-  };
-  const { middleware } = layer();
-  const answers = Array.from({ length: 500 }, () => middleware(preview(), next));
-  await new Promise((done) => setTimeout(done, 20));
-  gate.resolve();
-  const texts = await Promise.all((await Promise.all(answers)).map(text));
-  t.equal(count, 1);
-  t.equal(new Set(texts).size, 1);
-  t.equal(
-    cacheStatus(await (answers[0] as Promise<ProxyResponse>)),
-    'Headgate; fwd=uri-miss; stored',
-  );
-  t.equal(
-    cacheStatus(await (answers[1] as Promise<ProxyResponse>)),
-    'Headgate; fwd=uri-miss; collapsed',
-  );
-});
-
 t.test('each URL is one page: scheme, host whatever its case, path and query', async (t) => {
   const origin = upstream(() => html());
   const { middleware } = layer();
   const requests = [
     preview(),
-    preview({ headers: { host: 'SITE.example' } }),
+    preview({ headers: { host: 'SITE.example:443' } }),
+    preview({ headers: { host: 'site.example:80' } }),
     preview({ scheme: 'http' }),
     preview({ headers: { host: 'other.example' } }),
     preview({ url: '/a' }),
@@ -209,137 +289,606 @@ t.test('each URL is one page: scheme, host whatever its case, path and query', a
   t.equal(origin.asked.length, requests.length - 1);
 });
 
-t.test('what may not be kept is passed on whole, and not waited for again', async (t) => {
-  const rows: [why: string, answer: Changes<ProxyResponse>][] = [
-    ['not 200', html(PAGE, { status: 404 })],
-    ['not HTML', html(PAGE, { headers: { 'content-type': 'application/json' } })],
-    ['XHTML', html(PAGE, { headers: { 'content-type': 'application/xhtml+xml' } })],
-    ['no-store', html(PAGE, { headers: { 'cache-control': 'max-age=60, No-Store' } })],
-    ['Vary: *', html(PAGE, { headers: { vary: 'accept, *' } })],
-    ['a coding nobody asked for', html(PAGE, { headers: { 'content-encoding': 'gzip' } })],
-    ['a download', html(PAGE, { headers: { 'content-disposition': 'attachment; filename=x' } })],
-    ['not UTF-8', html(Buffer.from(PAGE, 'latin1'))],
-    ['UTF-16', html(Buffer.from(PAGE, 'utf16le'))],
-    ['ISO-2022-JP', html(PAGE.replace('Ünïcödé', '\x1b$B%F%9%H\x1b(B'))],
-    [
-      'larger than what is kept',
-      html(`<!doctype html><head>${'<meta name=a content=b>'.repeat(20_000)}</head>`),
-    ],
-    [
-      'what the scanner cannot vouch for',
-      html(PAGE.replace('<p>', '<script><!-- <script> </script>')),
-    ],
-  ];
-  for (const [why, answer] of rows) {
-    const page = await readBody(aResponse(answer).body, 1e8);
-    const fresh = async () =>
-      aResponse({
-        ...answer,
-        body: Readable.from([page.subarray(0, 30), page.subarray(30)], { objectMode: false }),
-      });
-    const { middleware } = layer();
-    const [first, second] = await Promise.all([
-      middleware(preview(), fresh),
-      middleware(preview(), fresh),
-    ]);
-    for (const response of [first, second]) {
-      t.equal((await readBody(response.body, 1e8)).equals(page), true, `${why}: every byte`);
-      t.equal(response.status, answer.status ?? 200, why);
-      t.equal(cacheStatus(response), undefined, `${why}: untouched`);
+t.test('parameters that track are neither in the key nor in what is asked', async (t) => {
+  const origin = upstream(() => html());
+  const { middleware } = layer();
+  const same = ['/a?b=1', '/a?utm_source=x&b=1', '/a?b=1&fbclid=y&mc_cid=z', '/a?gclid&b=1'];
+  for (const url of same) await middleware(preview({ url }), origin);
+  t.same(
+    origin.asked.map(({ url }) => url),
+    ['/a?b=1'],
+  );
+  for (const url of ['/c?utm_x', '/c']) await middleware(preview({ url }), origin);
+  t.equal(origin.asked[1]?.url, '/c');
+  t.equal(origin.asked.length, 2);
+
+  const others = ['/a?b=1;utm_x=2', '/a?b=%31', '/a?UTM_source=x&b=1', '/a?x=utm_source', '/a?'];
+  for (const url of others) await middleware(preview({ url }), origin);
+  t.same(
+    origin.asked.slice(2).map(({ url }) => url),
+    others,
+    'nothing else is, byte for byte',
+  );
+
+  const own = layer({ ignoredQuery: ['ref'] });
+  await own.middleware(preview({ url: '/?ref=1&utm_a=2&reff' }), origin);
+  t.equal(origin.asked.at(-1)?.url, '/?utm_a=2&reff');
+});
+
+t.test(
+  'what cannot be cut goes whole to who asked first; the others ask for themselves',
+  async (t) => {
+    const rows: [reason: string, answer: Changes<ProxyResponse>][] = [
+      ['status', html(PAGE, { status: 201 })],
+      ['status', html(PAGE, { status: 403 })],
+      ['status', html(PAGE, { status: 429 })],
+      ['status', html('', { status: 302 })],
+      ['type', html(PAGE, { headers: { 'content-type': 'application/json' } })],
+      ['type', html(PAGE, { headers: { 'content-type': 'application/xhtml+xml' } })],
+      ['type', html(PAGE, { headers: { 'content-type': 'text/htmlx' } })],
+      ['origin-forbids', html(PAGE, { headers: { 'cache-control': 'max-age=60, No-Store' } })],
+      ['origin-forbids', html(PAGE, { headers: { vary: 'accept, *' } })],
+      ['coding', html(PAGE, { headers: { 'content-encoding': 'gzip, br' } })],
+      ['download', html(PAGE, { headers: { 'content-disposition': 'attachment; filename=x' } })],
+      ['charset', html(Buffer.from(PAGE, 'latin1'))],
+      ['markup', html(PAGE.replace('<p>', '<script><!-- <script> </script>'))],
+    ];
+    for (const [reason, answer] of rows) {
+      const page = await readBody(aResponse(answer).body, 1e8);
+      const fresh: Handler = async () =>
+        aResponse({
+          ...answer,
+          headers: { ...answer.headers, 'set-cookie': 'a=1' },
+          body: Readable.from([page.subarray(0, 30), page.subarray(30)], { objectMode: false }),
+        });
+      const { middleware, pass } = layer();
+      const [first, second] = await Promise.all([
+        middleware(preview(), fresh),
+        middleware(preview(), fresh),
+      ]);
+      for (const response of [first, second]) {
+        t.equal((await readBody(response.body, 1e8)).equals(page), true, `${reason}: every byte`);
+        t.equal(response.status, answer.status ?? 200, reason);
+        t.same(cacheStatus(response), [`Headgate; fwd=bypass; detail=${reason}`]);
+      }
+      t.equal(first.headers['set-cookie'], undefined, 'our own session ends here');
+      t.equal(second.headers['set-cookie'], 'a=1', 'what one gets for oneself is untouched');
+      const request = preview();
+      const origin = upstream(answer);
+      pass(119_000);
+      await middleware(request, origin);
+      t.equal(origin.asked[0], request, `${reason}: for two minutes everybody asks for themselves`);
+      pass(1_001);
+      await middleware(preview(), origin);
+      t.equal(origin.asked[1]?.client, '', `${reason}: then it is tried again`);
     }
-    const request = preview();
-    const origin = upstream(answer);
-    await middleware(request, origin);
-    t.equal(origin.asked[0], request, `${why}: from then on everybody asks for themselves`);
+  },
+);
+
+t.test('a page in a coding that nobody asked for is read through', async (t) => {
+  const { middleware } = layer();
+  const origin = upstream(() => html(gzipSync(PAGE), { headers: { 'content-encoding': 'gzip' } }));
+  const answer = await middleware(preview(), origin);
+  t.match(await text(answer), HEAD);
+  t.equal(answer.headers['content-encoding'], undefined);
+});
+
+t.test('redirects are kept as they are; not found is, for a minute', async (t) => {
+  for (const status of [301, 302, 307, 308, 404, 410]) {
+    const location = '//other.example/%7Ea b';
+    const origin = upstream(() => html(PAGE, { status, headers: { location, 'set-cookie': 'a' } }));
+    const { middleware, pass } = layer();
+    const isRedirect = status < 400;
+    for (const _ of [1, 2]) {
+      const answer = await middleware(preview(), origin);
+      t.equal(answer.status, status);
+      t.equal(await text(answer), '');
+      t.equal(answer.headers.location, isRedirect ? location : undefined);
+      t.match(answer.headers, { 'cache-control': /^private, /, 'cdn-cache-control': 'no-store' });
+      t.equal(answer.headers['set-cookie'], undefined);
+      t.equal(answer.headers.etag, undefined);
+    }
+    t.equal(origin.asked.length, 1);
+    pass(MINUTE + 1);
+    await middleware(preview(), origin);
+    t.equal(origin.asked.length, isRedirect ? 1 : 2, `${status}`);
   }
 });
 
-t.test('a body that breaks off is not kept, and neither is an error', async (t) => {
-  let isBroken = true;
-  const next: Handler = async () => {
-    if (!isBroken) return aResponse(html());
-    const body = new Readable({ read: () => {} });
-    body.push(HEAD);
-    setImmediate(() => body.destroy(new HeadgateError('UPSTREAM_BROKEN', 'broke off')));
-    return aResponse(html('', { body }));
-  };
-  const { middleware } = layer();
-  const both = await Promise.allSettled([middleware(preview(), next), middleware(preview(), next)]);
-  for (const result of both)
-    t.match(result, { status: 'rejected', reason: { code: 'UPSTREAM_BROKEN' } });
-  isBroken = false;
-  t.match(await text(await middleware(preview(), next)), '<title>');
+t.test('a failure spares the origin for five seconds', async (t) => {
+  const rows: [what: string, status: number, next: Handler][] = [
+    ['a 500', 500, upstream(() => html(PAGE, { status: 500, headers: { 'set-cookie': 'a' } }))],
+    ['a 503', 503, upstream({ status: 503 })],
+    [
+      'nobody there',
+      502,
+      async () => {
+        throw new HeadgateError('UPSTREAM_UNREACHABLE', 'nobody there');
+      },
+    ],
+    [
+      'a body that breaks off',
+      502,
+      async () => {
+        const broken = new Readable({ read: () => {} });
+        broken.push(HEAD);
+        setImmediate(() => broken.destroy(new HeadgateError('UPSTREAM_BROKEN', 'broke off')));
+        return aResponse(html('', { body: broken }));
+      },
+    ],
+  ];
+  for (const [what, status, next] of rows) {
+    const told = listening(t);
+    const { middleware, pass } = layer();
+    let asked = 0;
+    const counting: Handler = (request) => {
+      asked += 1;
+      return next(request);
+    };
+    const both = await Promise.all([
+      middleware(preview(), counting),
+      middleware(preview(), counting),
+    ]);
+    pass(4_999);
+    for (const answer of [...both, await middleware(preview(), counting)]) {
+      t.equal(answer.status, status, what);
+      t.equal(await text(answer), '');
+      t.match(answer.headers, { 'retry-after': '5', 'cache-control': /^private/ });
+    }
+    t.equal(asked, 1, what);
+    t.equal(told.filter(({ kind }) => kind === 'fill').length, 1, 'and it is told once');
+    pass(2);
+    t.match(
+      await text(
+        await middleware(
+          preview(),
+          upstream(() => html()),
+        ),
+      ),
+      '<title>',
+      'then it is tried again',
+    );
+  }
+});
 
-  const refusing: Handler = async () => {
-    throw new HeadgateError('UPSTREAM_UNREACHABLE', 'nobody there');
+t.test('a fill that takes too long is given up, and answered if its head is there', async (t) => {
+  const hanging = (start: string) => {
+    const body = new Readable({ read: () => {} });
+    body.push(start);
+    return upstream(() => html('', { body }));
   };
-  await t.rejects(middleware(preview({ url: '/b' }), refusing), { code: 'UPSTREAM_UNREACHABLE' });
+  const { middleware } = layer({ fillTimeout: 30 });
+  const silent: Handler = () => new Promise(() => {});
+  t.equal((await middleware(preview({ url: '/silent' }), silent)).status, 504);
+  t.equal((await middleware(preview({ url: '/head' }), hanging(HEAD))).status, 504);
+
+  const origin = hanging(`${HEAD}</head><body><p>`);
+  const partial = await middleware(preview({ url: '/body' }), origin);
+  t.match(await text(partial), '<title>');
+  t.equal(cacheStatus(partial), 'Headgate; fwd=miss; fwd-status=200');
+  t.match(partial.headers, { 'cache-control': 'private, max-age=0' });
+  await middleware(preview({ url: '/body' }), origin);
+  t.equal(origin.asked.length, 2, 'but it is not kept');
+  t.equal(origin.asked[0]?.signal().aborted, true, 'and the origin is let go');
+});
+
+t.test('many who ask at once are one request', async (t) => {
+  const origin = heldOrigin();
+  const { middleware } = layer();
+  const answers = Array.from({ length: 500 }, () => middleware(preview(), origin.handler));
+  await moment(20);
+  origin.release();
+  const all = await Promise.all(answers);
+  t.equal(new Set(await Promise.all(all.map(text))).size, 1);
+  t.equal(origin.asked.length, 1);
+  t.equal(cacheStatus(all[0] as ProxyResponse), 'Headgate; fwd=miss; fwd-status=200; stored');
+  t.equal(cacheStatus(all[1] as ProxyResponse), 'Headgate; fwd=miss; collapsed');
+});
+
+t.test('who waits for too long is sent away; the fill goes on, and is kept', async (t) => {
+  const origin = heldOrigin();
+  const { middleware } = layer({ maxWait: 20 });
+  const early = await Promise.all(
+    Array.from({ length: 50 }, () => middleware(preview(), origin.handler)),
+  );
+  for (const answer of early)
+    t.match(answer, {
+      status: 503,
+      headers: { 'retry-after': '1', 'cache-control': 'private, max-age=0', fedicache: 'Active' },
+    });
+  origin.release();
+  await moment();
+  t.equal(cacheStatus(await middleware(preview(), origin.handler)), 'Headgate; hit; ttl=300');
+  t.equal(origin.asked.length, 1);
+
+  const unfit = heldOrigin();
+  const body = new Readable({ read: () => {} });
+  t.equal((await middleware(preview({ url: '/b' }), unfit.handler)).status, 503);
+  unfit.release(html('', { body, headers: { 'cache-control': 'no-store' } }));
+  await moment();
+  t.equal(body.destroyed, true, 'a whole page that nobody waits for is dropped');
+});
+
+t.test('only so many may wait, and only so many pages are fetched at once', async (t) => {
+  const origin = heldOrigin();
+  const { middleware } = layer({ maxWaiting: 3, maxFills: 2 });
+  const urls = ['/a', '/b', '/c', '/d'];
+  const answers = urls.map((url) => middleware(preview({ url }), origin.handler));
+  t.equal((await answers[3])?.status, 503, 'the fourth is sent away at once');
+  await moment();
+  t.equal(origin.asked.length, 2, 'the third waits in line');
+  origin.release();
+  await Promise.all(answers.slice(0, 2));
+  await moment();
+  t.equal(origin.asked.length, 3);
+  origin.release();
+  t.equal((await answers[2])?.status, 200);
   t.equal(
     (
       await middleware(
-        preview({ url: '/b' }),
+        preview({ url: '/d' }),
         upstream(() => html()),
       )
     ).status,
     200,
+    'there is room again',
   );
 });
 
-t.test('a page is fetched again after its time, and when it was purged', async (t) => {
-  let clock = 1_000_000;
-  const now = () => clock;
-  const origin = upstream(() => html());
-  const { middleware, purge } = layer({ ttl: 60_000 }, { now, store: memoryStore({ now }) });
-  await middleware(preview(), origin);
-  clock += 30_000;
-  const later = await middleware(preview(), origin);
-  t.match(later.headers, {
-    age: '30',
-    'cache-control': 'private, max-age=30',
-    'cache-status': 'Headgate; hit; ttl=30',
-  });
-  clock += 30_001;
-  await middleware(preview(), origin);
-  t.equal(origin.asked.length, 2, 'its time is over');
+t.test('a stale page is answered at once, while one request fetches a new one', async (t) => {
+  const origin = heldOrigin();
+  const { middleware, pass } = layer({}, { background: origin.handler });
+  const first = middleware(preview(), origin.handler);
+  await moment();
+  origin.release();
+  await first;
+  pass(5 * MINUTE + 1);
+  const never: Handler = async () => {
+    throw new Error('no client is behind a refresh');
+  };
+  for (let i = 0; i < 3; i++) {
+    const answer = await middleware(preview(), never);
+    t.match(answer.headers, { age: '300', 'cache-control': 'private, max-age=0' });
+    t.equal(cacheStatus(answer), 'Headgate; hit; ttl=0; detail=stale');
+  }
+  t.equal(origin.asked.length, 2);
+  origin.release(html('<title>new</title>'));
+  await moment();
+  t.match(await text(await middleware(preview(), never)), '<title>new</title>');
 
-  await middleware(preview({ url: '/a' }), origin);
-  t.equal(await purge('https://site.example/a'), 1);
-  await middleware(preview(), origin);
-  await middleware(preview({ url: '/a' }), origin);
-  t.equal(origin.asked.length, 4, 'the other page is still there');
-  t.equal(await purge(''), 2);
+  pass(15 * MINUTE + 1);
+  const late = middleware(preview(), never);
+  await moment();
+  t.equal(origin.asked.length, 3, 'ten minutes later it has to be fetched first');
+  origin.release(html('<title>newer</title>'));
+  t.match(await text(await late), '<title>newer</title>');
 });
 
-t.test('a store that fails is a miss', async (t) => {
-  const fails = async () => {
-    throw new Error('no store');
-  };
-  const store: CacheStore = { ...memoryStore(), get: fails, set: fails };
-  const { middleware } = layer({}, { store });
-  t.match(
-    await text(
+t.test('without a background, one request refreshes a stale page, all others get it', async (t) => {
+  const { middleware, pass, warm } = layer();
+  await middleware(
+    preview(),
+    upstream(() => html()),
+  );
+  pass(5 * MINUTE + 1);
+  const origin = heldOrigin();
+  const one = middleware(preview(), origin.handler);
+  await moment();
+  for (let i = 0; i < 3; i++)
+    t.match(cacheStatus(await middleware(preview(), origin.handler)), 'detail=stale');
+  t.equal(origin.asked.length, 1);
+  origin.release(html('<title>new</title>'));
+  t.match(await text(await one), '<title>new</title>');
+  await t.rejects(warm('https://site.example/'), /background/);
+});
+
+t.test('when the origin fails, a stale page serves for a day', async (t) => {
+  const failures: Changes<ProxyResponse>[] = [{ status: 500 }, { status: 503 }];
+  for (const failure of failures) {
+    const { middleware, pass } = layer();
+    await middleware(
+      preview(),
+      upstream(() => html()),
+    );
+    const failing = upstream(failure);
+    pass(15 * MINUTE + 1);
+    const answer = await middleware(preview(), failing);
+    t.match(await text(answer), '<title>');
+    t.equal(cacheStatus(answer), 'Headgate; hit; ttl=-600; detail=stale');
+    await middleware(preview(), failing);
+    t.equal(failing.asked.length, 1, 'and the origin is spared for some seconds');
+    pass(5_001);
+    await middleware(preview(), failing);
+    t.equal(failing.asked.length, 2);
+    pass(DAY);
+    t.equal((await middleware(preview(), failing)).status, failure.status, 'but no longer');
+  }
+
+  const { middleware, pass } = layer({ maxWait: 20 });
+  await middleware(
+    preview(),
+    upstream(() => html()),
+  );
+  pass(15 * MINUTE + 1);
+  const slow = await middleware(preview(), () => new Promise(() => {}));
+  t.match(cacheStatus(slow), 'detail=stale', 'and it does when the origin takes too long');
+});
+
+t.test('what the origin says of a page replaces a stale one at once', async (t) => {
+  for (const [said, replaced] of [
+    [{ status: 404 }, true],
+    [{ status: 410 }, true],
+    [{ status: 403 }, true],
+    [{ status: 401 }, true],
+    [{ status: 204 }, true],
+    [html('', { status: 301, headers: { location: '/x' } }), true],
+    [html(PAGE, { headers: { 'cache-control': 'no-store' } }), true],
+    [{ status: 429 }, false],
+    [{ status: 400 }, false],
+  ] as const) {
+    const { middleware, pass } = layer();
+    await middleware(
+      preview(),
+      upstream(() => html()),
+    );
+    pass(5 * MINUTE + 1);
+    const answer = await middleware(preview(), upstream(said));
+    t.equal(answer.status, said.status ?? 200);
+    const next = await middleware(preview(), upstream({ status: 599 }));
+    t.equal(/detail=stale/.test(String(cacheStatus(next))), !replaced, `${said.status}`);
+  }
+});
+
+t.test('a not found is never served stale', async (t) => {
+  const { middleware, pass } = layer();
+  await middleware(preview(), upstream({ status: 404 }));
+  pass(MINUTE + 1);
+  t.equal((await middleware(preview(), upstream({ status: 500 }))).status, 500);
+});
+
+t.test('times differ by a tenth, so that pages do not end all at once', async (t) => {
+  for (const [random, seconds] of [
+    [0, 270],
+    [1, 330],
+  ] as const) {
+    const { middleware } = layer({}, { random: () => random });
+    await middleware(
+      preview(),
+      upstream(() => html()),
+    );
+    const hit = await middleware(preview(), upstream());
+    t.equal(cacheStatus(hit), `Headgate; hit; ttl=${seconds}`);
+    t.equal(hit.headers['cache-control'], `private, max-age=${Math.min(300, seconds)}`);
+  }
+});
+
+t.test(
+  'rules of the origin: no-store counts always, the others when they are respected',
+  async (t) => {
+    const date = 'Sat, 01 Nov 2025 00:00:00 GMT';
+    const rows: [fields: Record<string, string>, strictly: number, usually: number][] = [
+      [{}, 300, 300],
+      [{ 'cache-control': 'private' }, 0, 300],
+      [{ 'cache-control': 'private="x"' }, 0, 300],
+      [{ 'cache-control': 'no-cache' }, 0, 300],
+      [{ 'cache-control': 'max-age=0' }, 0, 300],
+      [{ 'cache-control': 'no-store' }, 0, 0],
+      [{ 'cache-control': 'max-age=60' }, 60, 300],
+      [{ 'cache-control': 'max-age="60"' }, 60, 300],
+      [{ 'cache-control': 'MAX-AGE = 60' }, 60, 300],
+      [{ 'cache-control': 'max-age=60, s-maxage=90' }, 90, 300],
+      [{ 'cache-control': 'max-age=60, max-age=90' }, 60, 300],
+      [{ 'cache-control': 'max-age=99999999999' }, 300, 300],
+      [{ 'cache-control': 'max-age=x' }, 0, 300],
+      [{ 'cache-control': 'max-age=-1' }, 0, 300],
+      [{ 'cache-control': 'x="no-store, private"' }, 300, 300],
+      [{ 'cache-control': 'max-age=60', age: '50' }, 10, 300],
+      [{ 'cache-control': 'max-age=60', age: '99999999999' }, 0, 300],
+      [{ expires: 'Sat, 01 Nov 2025 00:01:00 GMT', date }, 60, 300],
+      [{ expires: date, date }, 0, 300],
+      [{ expires: '0', date }, 0, 300],
+      [{ vary: 'Cookie' }, 0, 300],
+      [{ vary: 'Accept-Encoding, Accept' }, 300, 300],
+      [{ vary: '*' }, 0, 0],
+    ];
+    for (const [fields, strictly, usually] of rows) {
+      for (const [respect, seconds] of [
+        ['strict', strictly],
+        ['no-store', usually],
+      ] as const) {
+        const { middleware } = layer({ respect });
+        const origin = upstream(() => html(PAGE, { headers: fields }));
+        await middleware(preview(), origin);
+        const second = await middleware(preview(), origin);
+        const expected =
+          seconds > 0
+            ? `Headgate; hit; ttl=${seconds}`
+            : ['Headgate; fwd=bypass; detail=origin-forbids'];
+        t.same(cacheStatus(second), expected, `${respect}: ${JSON.stringify(fields)}`);
+      }
+    }
+    for (const rule of ['must-revalidate', 'proxy-revalidate', 's-maxage=60']) {
+      const { middleware, pass } = layer({ respect: 'strict' });
+      const headers = { 'cache-control': `max-age=60, ${rule}` };
       await middleware(
         preview(),
-        upstream(() => html()),
-      ),
-    ),
-    '<title>',
+        upstream(() => html(PAGE, { headers })),
+      );
+      pass(60_001);
+      t.equal((await middleware(preview(), upstream({ status: 500 }))).status, 500, rule);
+    }
+  },
+);
+
+t.test('a successful unsafe request drops what is kept of its URL', async (t) => {
+  for (const [method, status, isDropped] of [
+    ['POST', 200, true],
+    ['PUT', 204, true],
+    ['DELETE', 302, true],
+    ['POST', 422, false],
+    ['OPTIONS', 200, false],
+  ] as const) {
+    const { middleware } = layer();
+    const origin = upstream(() => html());
+    await middleware(preview({ url: '/a' }), origin);
+    await middleware(aRequest({ method, url: '/a' }), upstream({ status }));
+    await middleware(preview({ url: '/a' }), origin);
+    t.equal(origin.asked.length, isDropped ? 2 : 1, `${method} ${status}`);
+  }
+});
+
+t.test('purge: a URL, a prefix, a host, all', async (t) => {
+  const { middleware, purge, store } = layer();
+  const fillAll = async () => {
+    for (const url of ['/a', '/a?b', '/ab', '/c'])
+      for (const host of ['site.example', 'site.example.org'])
+        for (const scheme of ['http', 'https'] as const)
+          await middleware(
+            preview({ url, scheme, headers: { host } }),
+            upstream(() => html()),
+          );
+  };
+  await fillAll();
+  t.equal(await purge({ url: 'https://SITE.example:443/a?utm_x' }), 1);
+  t.equal(await purge({ url: 'https://site.example/a' }), 0);
+  t.equal(await purge({ prefix: 'https://site.example/a' }), 2);
+  t.equal(await purge({ host: 'Site.example' }), 5, 'http too, and no other that begins so');
+  t.equal(await purge({ all: true }), 8);
+  t.equal(store.size, 0);
+  await t.rejects(purge({ url: 'site.example/a' }), TypeError);
+
+  const origin = heldOrigin();
+  const asking = middleware(preview(), origin.handler);
+  await moment();
+  await purge({ all: true });
+  origin.release();
+  t.equal((await asking).status, 200);
+  t.equal(store.size, 0, 'what was on its way is answered, not kept');
+});
+
+t.test('warm fetches a page before anybody asks', async (t) => {
+  const origin = upstream(({ url }) =>
+    url === '/no' ? { status: 404 } : html(url === '/x' ? '\0' : PAGE),
   );
+  const { middleware, warm } = layer({}, { background: origin });
+  await warm('HTTPS://Site.example:443/a?utm_x=1');
+  t.match(origin.asked[0], { url: '/a', scheme: 'https', headers: { host: 'site.example' } });
+  const answer = await middleware(preview({ url: '/a' }), upstream());
+  t.equal(cacheStatus(answer), 'Headgate; hit; ttl=300');
+  await t.rejects(warm('https://site.example/no'), /404/);
+  await t.rejects(warm('https://site.example/x'), /charset/);
+  await t.rejects(warm('/a'), TypeError);
+});
+
+t.test('without configured hosts, pages are kept for a hundred', async (t) => {
+  for (const [hosts, kept] of [
+    [[], 100],
+    [['site.example'], 150],
+  ] as const) {
+    const { middleware, store } = layer({}, { hosts });
+    for (let i = 0; i < 150; i++) {
+      await middleware(
+        preview({ headers: { host: `h${i}.example` } }),
+        upstream(() => html()),
+      );
+      await middleware(
+        preview({ headers: { host: 'h0.example' } }),
+        upstream(() => html()),
+      );
+    }
+    t.equal(store.size, kept);
+    const often = await middleware(preview({ headers: { host: 'h0.example' } }), upstream());
+    t.match(cacheStatus(often), /; hit/, 'not the one that is used');
+  }
+});
+
+t.test('a store that rejects or hangs is a miss', async (t) => {
+  const rejects = async () => {
+    throw new Error('no store');
+  };
+  const hangs = () => new Promise<never>(() => {});
+  const working = memoryStore();
+  const stores: [what: string, store: CacheStore, operations: string[]][] = [
+    ['get and set reject', { ...working, get: rejects, set: rejects }, ['get', 'get']],
+    [
+      'all rejects',
+      { ...working, get: rejects, collapse: rejects, delete: rejects },
+      ['get', 'collapse', 'get', 'collapse'],
+    ],
+    [
+      'all hangs',
+      { ...working, get: hangs, collapse: hangs, delete: hangs },
+      ['get', 'collapse', 'get', 'collapse'],
+    ],
+    [
+      'keeping hangs',
+      {
+        ...working,
+        get: async () => undefined,
+        collapse: (key, make) => working.collapse(key, () => make(hangs)),
+      },
+      ['set', 'set'],
+    ],
+    ['garbage', { ...working, get: async () => Buffer.from('garbage') }, []],
+    [
+      'a truncated entry',
+      {
+        ...working,
+        get: async () => Buffer.from('{"kind":"answer","codings":[["identity",5]]}\nab'),
+      },
+      [],
+    ],
+  ];
+  for (const [what, store, operations] of stores) {
+    const told = listening(t);
+    const { middleware } = layer({}, { store });
+    const origin = upstream(() => html());
+    for (const _ of [1, 2]) {
+      const [one, two] = await Promise.all([
+        middleware(preview(), origin),
+        middleware(preview(), origin),
+      ]);
+      t.match(await text(one), '<title>', what);
+      t.match(await text(two), '<title>', what);
+    }
+    t.equal(origin.asked.length, 2, `${what}: still one request for many`);
+    const faults = told.flatMap((event) => (event.kind === 'store-fault' ? event.operation : []));
+    t.same(new Set(faults), new Set(operations), what);
+    await middleware(aRequest({ method: 'POST' }), origin);
+  }
+});
+
+t.test('more pages than there is room for stay within the bound', async (t) => {
+  const store = memoryStore({ maxBytes: 1_000_000 });
+  const { middleware } = layer({}, { store });
+  const origin = upstream(() => ({ ...html(), body: Buffer.from(PAGE) }));
+  for (let i = 0; i < 1_000; i++) await middleware(preview({ url: `/${i}` }), origin);
+  t.ok(store.bytes <= 1_000_000);
+  t.ok(store.size > 200 && store.size < 1000);
 });
 
 t.test('decisions are told on a channel', async (t) => {
-  const told: unknown[] = [];
-  const listener = (message: unknown) => told.push(message);
-  subscribe('headgate:fedicache', listener);
-  t.teardown(() => unsubscribe('headgate:fedicache', listener));
+  const told = listening(t);
   const { middleware } = layer();
-  const origin = upstream(({ url }) => html(PAGE, url === '/no' ? { status: 404 } : {}));
+  const origin = upstream(({ url }) => html(PAGE, url === '/no' ? { status: 403 } : {}));
   for (const url of ['/', '/', '/no']) await middleware(preview({ url }), origin);
+  const pageBytes = Buffer.byteLength(PAGE);
   t.match(told, [
-    { outcome: 'fill', family: 'mastodon', request: { url: '/' } },
-    { outcome: 'hit', family: 'mastodon' },
-    { outcome: 'whole', family: 'mastodon', request: { url: '/no' } },
+    { kind: 'fill', site: 'test', outcome: 'page', ms: 0 },
+    {
+      kind: 'answer',
+      outcome: 'fill',
+      family: 'mastodon',
+      status: 200,
+      pageBytes,
+      waited: 0,
+      request: { url: '/' },
+    },
+    { kind: 'answer', outcome: 'hit', family: 'mastodon', status: 200, bytes: Number, pageBytes },
+    { kind: 'fill', outcome: 'whole', reason: 'status' },
+    { kind: 'answer', outcome: 'whole', status: 403, request: { url: '/no' } },
   ]);
+  t.equal(told.length, 5);
 });
 
 t.test('wrong options are named, with what to write', async (t) => {
@@ -348,108 +897,60 @@ t.test('wrong options are named, with what to write', async (t) => {
     [{ ttl: '5m' }, /^fedicache: ttl: .*expected number/],
     [{ tll: 1 }, /^fedicache: Unrecognized key: "tll"/],
     [{ ttl: 0, scan: 0 }, /ttl: .*; scan: /],
+    [{ keep: 'body' }, /keep: .*"metadata"\|"head"/],
+    [{ userAgent: MASTODON }, /userAgent: .*loop/],
+    [{ userAgent: 'a\r\nb' }, /userAgent: .*ASCII/],
+    [{ ignoredQuery: ['a=b'] }, /ignoredQuery\.0: .*utm_\*/],
   ] as const)
     t.throws(() => fedicache(options as never), { name: 'TypeError', message });
-  t.same(toSettings(plugin.name, plugin.options, {}), {
+  t.match(toSettings(plugin.name, plugin.options, {}), {
     ttl: 300_000,
+    staleWhileRevalidate: 600_000,
+    staleIfError: 86_400_000,
+    keep: 'metadata',
     scan: 1_048_576,
     maxPage: 262_144,
+    maxWait: 8_000,
+    maxWaiting: 10_000,
+    maxFills: 64,
   });
 });
 
-t.test('trim keeps the head byte for byte and what fetchers look for behind it', async (t) => {
-  const SIGN = '<!--\u2691\u2691\u2691\u2691-->';
-  const rows: [what: string, page: string, head: string, rest: string][] = [
-    ['an explicit end', '<head><title>a</title></head><body>b', '<head><title>a</title>', ''],
-    ['an implied end', '<title>a</title><p>b', '<title>a</title>', ''],
-    [
-      '</head> in an attribute',
-      '<head><meta name=x content="</head>"></head>b',
-      '<head><meta name=x content="</head>">',
-      '',
-    ],
-    [
-      '</head> in a script',
-      '<head><script>"</head>"</script></head>b',
-      '<head><script>"</head>"</script>',
-      '',
-    ],
-    [
-      'metas, links, titles',
-      '<head></head><meta name=a><link rel=canonical href=b><title>c</title><p>',
-      '<head>',
-      '<meta name=a><link rel=canonical href=b><title>c</title>',
-    ],
-    [
-      'linked data',
-      '<head></head><script type="application/ld+json">{"a":"<p>"}</script><script>x</script>',
-      '<head>',
-      '<script type="application/ld+json">{"a":"<p>"}</script>',
-    ],
-    [
-      'rel=me of a and link, whatever its case',
-      '<head></head><A REL="nofollow ME" HREF=x>y</A><link rel=me href=z><a rel=home>n</a>',
-      '<head>',
-      '<A REL="nofollow ME" HREF=x></a><link rel=me href=z>',
-    ],
-    [
-      'no title of a drawing',
-      '<head></head><svg><title>no</title><a rel=me href=n></a></svg>',
-      '<head>',
-      '',
-    ],
-  ];
-  for (const [what, page, head, rest] of rows) {
-    const expected = `${head}</head><body>${SIGN}${rest}</body></html>\n`;
-    for (const size of [1, 7, 10_000]) {
-      const chunks = [];
-      for (let at = 0; at < page.length; at += size)
-        chunks.push(Buffer.from(page.slice(at, at + size)));
-      const trimmed = await trim(Readable.from(chunks, { objectMode: false }), LIMITS);
-      t.equal(
-        'page' in trimmed && String(trimmed.page),
-        expected,
-        `${what}, ${size} bytes at a time`,
-      );
-    }
-  }
-  const onlyHead = await trim(Buffer.from('<title>a</title>'), LIMITS);
-  t.equal(
-    'page' in onlyHead && String(onlyHead.page),
-    '<title>a</title>',
-    'a page that is all head stays',
-  );
+t.test('preview bots of others, and agents of one’s own, can be served too', async (t) => {
+  const discord = preview({
+    headers: { 'user-agent': 'Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)' },
+  });
+  const own = preview({ headers: { 'user-agent': 'Own/1' } });
+  const isCut = async (
+    request: ProxyRequest,
+    options: FedicacheOptions,
+    parts: FedicacheParts = {},
+  ) =>
+    (
+      await layer(options, parts).middleware(
+        request,
+        upstream(() => html()),
+      )
+    ).headers.fedicache === 'Active';
+  t.equal(await isCut(discord, {}), false);
+  t.equal(await isCut(discord, { previewBots: true }), true);
+  t.equal(await isCut(own, {}), false);
+  const agents = [
+    { family: 'own', userAgent: /^Own\//, fetches: [{ purpose: 'preview', mayTrim: true }] },
+  ] as const;
+  t.equal(await isCut(own, {}, { agents }), true);
 });
 
-t.test('trim reads no further than it must, and lets go of the rest', async (t) => {
-  const endless = () => {
-    let given = 0;
-    const body = new Readable({
-      read() {
-        given += 1;
-        this.push(given === 1 ? '<head><title>ü</title></head>' : 'ü'.repeat(10_000));
-      },
-    });
-    return { body, given: () => given };
-  };
-  const { body, given } = endless();
-  const trimmed = await trim(body, { scan: 100_001, maxPage: 1000 });
-  t.equal(
-    'page' in trimmed && String(trimmed.page).startsWith('<head><title>ü</title></head>'),
-    true,
+t.test('in the daemon it uses what the site has', async (t) => {
+  const store = memoryStore();
+  const background = upstream(() => html());
+  const site = { name: 'x', hosts: ['site.example'], mediaHosts: [], store, background };
+  const { middleware, warm } = await plugin.create(
+    toSettings(plugin.name, plugin.options, {}),
+    site,
   );
-  t.ok(given() < 20);
-  t.equal(body.destroyed, true);
-
-  const headless = new Readable({
-    read() {
-      this.push(`<style>${'x'.repeat(10_000)}</style>`);
-    },
-  });
-  const whole = await trim(headless, { scan: 100_000, maxPage: 1000 });
-  t.equal('whole' in whole, true, 'a head without end within the limit is not cut');
-  t.equal(headless.destroyed, false);
-  if ('whole' in whole) whole.whole.destroy();
-  await new Promise((done) => setImmediate(done));
-  t.equal(headless.destroyed, true, 'who drops the whole drops the origin');
+  await warm?.('https://site.example/');
+  const answer = await middleware(preview(), upstream());
+  t.match(cacheStatus(answer), /; hit/);
+  t.equal(store.size, 1);
 });

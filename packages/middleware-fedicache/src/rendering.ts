@@ -1,0 +1,90 @@
+/** A page in its small form, put together from the bytes that survive. */
+import { type Piece, type Survivors, survivors } from './survivors.ts';
+
+/**
+ * Makes the charset plain: Mastodon believes byte statistics before any declaration, and four
+ * characters beyond ASCII are what its detector needs to be certain of UTF-8.
+ */
+const CHARSET_SIGN = '<!--\u2691\u2691\u2691\u2691-->';
+const HEAD = Buffer.from('<head>');
+const BODY = Buffer.from(`</head><body>${CHARSET_SIGN}`);
+const END = Buffer.from('</body></html>\n');
+
+/** Bytes in which a doctype is looked for. */
+const BEGINNING = 1024;
+
+/** A doctype, behind a byte order mark, space and comments at most. As latin1. */
+const DOCTYPE = /^(\xef\xbb\xbf)?(?:[\t\n\f\r ]|<!--[\s\S]*?-->)*(<!doctype[^>]*>)/i;
+
+/** The small form of a page, and whether something that survives was left out as too much. */
+export interface Rendering {
+  readonly page: Buffer;
+  readonly isShortened: boolean;
+}
+
+/**
+ * The page's head byte for byte, and what survives behind it. A page that is all head stays as it
+ * is. Nothing if the head's end wasn't found, or if it becomes more than `maxPage` bytes.
+ */
+export function renderHead(
+  bytes: Buffer,
+  { headEnd, pieces }: Survivors,
+  { isWhole, maxPage }: { readonly isWhole: boolean; readonly maxPage: number },
+): Rendering | undefined {
+  if (headEnd === undefined && !isWhole) return undefined;
+  const behind = headEnd === undefined ? [] : pieces.filter(({ start }) => start >= headEnd);
+  const page =
+    headEnd === undefined
+      ? bytes
+      : Buffer.concat([bytes.subarray(0, headEnd), BODY, ...behind.map(bytesOf(bytes)), END]);
+  return page.length > maxPage ? undefined : { page, isShortened: false };
+}
+
+/**
+ * The page's doctype, its root's tag, and what survives, in the order of the page. Pieces with which
+ * it would become more than `maxPage` bytes are left out.
+ */
+export function renderMetadata(
+  bytes: Buffer,
+  { headEnd = Number.POSITIVE_INFINITY, root, pieces }: Survivors,
+  maxPage: number,
+): Rendering {
+  const [, mark = '', doctype = ''] = DOCTYPE.exec(bytes.toString('latin1', 0, BEGINNING)) ?? [];
+  const top = Buffer.from(mark + doctype, 'latin1');
+  const head = [top, bytes.subarray(root?.start ?? 0, root?.end ?? 0), HEAD];
+  const body = [BODY];
+  let size = [...head, BODY, END].reduce((sum, { length }) => sum + length, 0);
+  let isShortened = false;
+  for (const piece of pieces) {
+    const part = bytesOf(bytes)(piece);
+    if (size + part.length > maxPage) {
+      isShortened = true;
+      continue;
+    }
+    size += part.length;
+    (piece.start < headEnd ? head : body).push(part);
+  }
+  return { page: Buffer.concat([...head, ...body, END]), isShortened };
+}
+
+/** The bytes of a piece. */
+function bytesOf(bytes: Buffer): (piece: Piece) => Buffer {
+  return ({ start, end, closing = '', isNoscript = false }) => {
+    const piece = bytes.subarray(start, end);
+    if (isNoscript) return noscript(piece);
+    return closing === '' ? piece : Buffer.concat([piece, Buffer.from(closing)]);
+  };
+}
+
+/**
+ * What survives of a `noscript`: fetchers run no scripts, so for most of them it isn't text but a part
+ * of the page. It stays in its element, for those who take it for text.
+ */
+function noscript(content: Buffer): Buffer {
+  const inside = survivors();
+  inside.write(content);
+  inside.end();
+  const parts = inside.isInDoubt ? [] : inside.pieces.map(bytesOf(content));
+  if (parts.length === 0) return content.subarray(0, 0);
+  return Buffer.concat([Buffer.from('<noscript>'), ...parts, Buffer.from('</noscript>')]);
+}

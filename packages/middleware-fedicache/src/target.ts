@@ -1,0 +1,64 @@
+/** What a preview is of: the URL that a key names and that the origin is asked for. */
+import { field, type ProxyRequest } from '@headgate/core';
+
+/** A URL in three parts, in the form in which all who mean the same page are one. */
+export interface Target {
+  readonly scheme: 'http' | 'https';
+  /** In lower case, without the scheme's own port. */
+  readonly host: string;
+  /** Path and query, byte for byte but for the parameters that are left out. */
+  readonly url: string;
+}
+
+/** Tells whether a query parameter changes nothing about a page. */
+export type IsIgnored = (name: string) => boolean;
+
+/** Makes an `IsIgnored` of names; one that ends with `*` is a prefix. Names are compared as bytes. */
+export function ignoring(names: readonly string[]): IsIgnored {
+  const exact = new Set(names.filter((name) => !name.endsWith('*')));
+  const prefixes = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1));
+  return (name) => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+}
+
+/** The target of a request. */
+export function targetOf({ scheme, headers, url }: ProxyRequest, isIgnored: IsIgnored): Target {
+  const host = normalHost(scheme, field(headers, 'host') ?? '');
+  return { scheme, host, url: url.includes('?') ? withoutIgnored(url, isIgnored) : url };
+}
+
+/** The target that an absolute URL names. Throws a `TypeError` for what is none. */
+export function parseTarget(text: string, isIgnored: IsIgnored): Target {
+  const [, scheme, host, url] = /^(https?):\/\/([^/?#\\\s]+)(\/[^#\\\s]*)?$/i.exec(text) ?? [];
+  if (scheme === undefined || host === undefined)
+    throw new TypeError(
+      `fedicache: a URL must be like https://site.example/path?query, got "${text}"`,
+    );
+  const known = scheme.toLowerCase() === 'http' ? 'http' : 'https';
+  return {
+    scheme: known,
+    host: normalHost(known, host),
+    url: withoutIgnored(url ?? '/', isIgnored),
+  };
+}
+
+/** A target as text, as keys have it. */
+export function toText({ scheme, host, url }: Target): string {
+  return `${scheme}://${host}${url}`;
+}
+
+function normalHost(scheme: string, host: string): string {
+  const lower = host.toLowerCase();
+  return lower.endsWith(scheme === 'http' ? ':80' : ':443')
+    ? lower.slice(0, lower.lastIndexOf(':'))
+    : lower;
+}
+
+/** The URL without the parameters that change nothing, otherwise byte for byte. */
+function withoutIgnored(url: string, isIgnored: IsIgnored): string {
+  const mark = url.indexOf('?');
+  if (mark < 0) return url;
+  const all = url.slice(mark + 1).split('&');
+  const kept = all.filter((parameter) => !isIgnored(parameter.split('=', 1)[0] as string));
+  if (kept.length === all.length) return url;
+  return kept.length === 0 ? url.slice(0, mark) : `${url.slice(0, mark)}?${kept.join('&')}`;
+}

@@ -1,0 +1,84 @@
+/** Waiting for a page that is being fetched: how many may, and for how long. */
+import { type CacheStore, type Handler, HeadgateError, type ProxyResponse } from '@headgate/core';
+import { decode } from './entry.ts';
+import type { Fill, Wanted } from './fill.ts';
+import type { Settings } from './options.ts';
+import type { Asking, Replies } from './replies.ts';
+
+/** What one waits with. */
+export interface WaitingParts {
+  readonly store: Pick<CacheStore, 'collapse'>;
+  readonly fill: Fill;
+  readonly reply: Replies;
+  readonly now: () => number;
+}
+
+/**
+ * Gives the function that answers one who must wait, with what a fill brings, its own or another's.
+ * After `maxWait`, and at once if `maxWaiting` wait already, it answers with the stale page, else 503;
+ * the fill goes on.
+ */
+export function waitingRoom(
+  { maxWait, maxWaiting }: Settings,
+  { store, fill, reply, now }: WaitingParts,
+): (
+  key: string,
+  wanted: Omit<Wanted, 'onWhole'>,
+  asking: Asking,
+  next: Handler,
+) => Promise<ProxyResponse> {
+  let waiting = 0;
+
+  return async (key, wanted, asking, next) => {
+    const began = now();
+    const giveUp = () =>
+      wanted.stale
+        ? reply.give(asking, 'stale', wanted.stale, now() - began)
+        : reply.refuse(asking, now() - began);
+    if (waiting >= maxWaiting) return giveUp();
+
+    let isHere = true;
+    let isOwn = false;
+    let whole: ProxyResponse | undefined;
+    const onWhole = (response: ProxyResponse) => {
+      if (isHere) whole = response;
+      return isHere;
+    };
+    const fetch = () => {
+      isOwn = false;
+      return store.collapse(key, (keep) => {
+        isOwn = true;
+        return fill({ ...wanted, onWhole }, keep);
+      });
+    };
+    /** An application may give up with the client that asked it, while others still wait. */
+    const fetchUntilDone = async (): Promise<Buffer> => {
+      try {
+        return await fetch();
+      } catch (error) {
+        const isForsaken = error instanceof HeadgateError && error.code === 'CLIENT_GONE';
+        if (isOwn || !isForsaken || !isHere) throw error;
+        return fetchUntilDone();
+      }
+    };
+
+    waiting += 1;
+    const tooLong = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => tooLong.resolve(undefined), maxWait);
+    try {
+      const bytes = await Promise.race([fetchUntilDone(), tooLong.promise]);
+      const entry = bytes && decode(bytes);
+      if (entry === undefined) return giveUp();
+      if (entry.kind === 'answer') {
+        const outcome = entry.retryAt !== undefined ? 'stale' : isOwn ? 'fill' : 'collapsed';
+        return reply.give(asking, outcome, entry, now() - began);
+      }
+      const response = whole;
+      return await reply.pass(asking, response ? async () => response : next, entry.reason);
+    } finally {
+      isHere = false;
+      waiting -= 1;
+      clearTimeout(timer);
+    }
+  };
+}
