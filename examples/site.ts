@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:http';
 
 const PARAGRAPH = `<p>${'A long article, which a link preview never shows. '.repeat(40)}</p>\n`;
 
-const PAGE = `<!doctype html>
+/** The page of the example site. */
+export const PAGE = `<!doctype html>
 <html lang="en">
 <head>
   <meta charset="utf-8">

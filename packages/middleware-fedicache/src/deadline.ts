@@ -1,42 +1,56 @@
-/** A time limit for one exchange with an origin, from the question to the last byte. */
+/** When an exchange with an origin has to be over, from the question to the last byte. */
 import { Readable } from 'node:stream';
 import { discard, HeadgateError, type ProxyResponse } from '@headgate/core';
 
 /** A time limit that has begun. */
 export interface Deadline {
+  /** Aborts at the end. */
   readonly signal: AbortSignal;
-  /** Rejects with `UPSTREAM_TIMEOUT` when the response doesn't come in time, and drops it then. */
+  /** Resolves with the response, or drops it and rejects if it isn't there in time. */
   before(response: Promise<ProxyResponse>): Promise<ProxyResponse>;
-  /** From now on the deadline ends this body. */
+  /** From now on the end ends this body. */
   ends(body: ProxyResponse['body']): void;
+  /** Brings the end forward: some time after `signal` aborts, with `CLIENT_GONE`. */
+  follow(signal: AbortSignal): void;
   clear(): void;
 }
 
-/** Begins a time limit of so many milliseconds. */
+/** Milliseconds for which an application that doesn't mind its client's leaving may go on. */
+const GRACE = 1_000;
+
+/** Begins a time limit of so many milliseconds. At its end there is an `UPSTREAM_TIMEOUT`. */
 export function deadlineIn(ms: number): Deadline {
   const controller = new AbortController();
-  const { promise, reject } = Promise.withResolvers<never>();
-  let onTime = () => {};
-  const timer = setTimeout(() => {
-    const error = new HeadgateError('UPSTREAM_TIMEOUT', `the page took longer than ${ms} ms`);
-    onTime();
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  over.catch(() => {});
+  let endBody = (_: Error) => {};
+  const end = (error: HeadgateError) => {
+    endBody(error);
     reject(error);
     controller.abort(error);
-  }, ms).unref();
-  promise.catch(() => {});
+  };
+  const late = new HeadgateError('UPSTREAM_TIMEOUT', `the page took longer than ${ms} ms`);
+  const timers = [setTimeout(end, ms, late).unref()];
+
   return {
     signal: controller.signal,
     before(response) {
-      response.then(
-        ({ body }) => controller.signal.aborted && discard(body),
-        () => {},
-      );
-      return Promise.race([response, promise]);
+      const dropIfLate = ({ body }: ProxyResponse) => controller.signal.aborted && discard(body);
+      response.then(dropIfLate, () => {});
+      return Promise.race([response, over]);
     },
     ends(body) {
-      if (!(body instanceof Readable)) return;
-      onTime = () => body.destroy(new HeadgateError('UPSTREAM_TIMEOUT', 'the page took too long'));
+      if (body instanceof Readable) endBody = (error) => body.destroy(error);
     },
-    clear: () => clearTimeout(timer),
+    follow(signal) {
+      const gone = new HeadgateError('CLIENT_GONE', 'the client left, and the application too');
+      const onAbort = () => timers.push(setTimeout(end, GRACE, gone).unref());
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    },
+    clear() {
+      for (const timer of timers) clearTimeout(timer);
+      endBody = () => {};
+    },
   };
 }

@@ -93,7 +93,8 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
     if (entry?.kind === 'uncacheable') return reply.pass(asking, next, entry.reason);
     if (entry && now() < entry.made + entry.fresh) return reply.give(asking, 'hit', entry);
 
-    const wanted = { request, target, ask: background ?? next };
+    const isBorrowed = background === undefined;
+    const wanted = { request, target, ask: background ?? next, isBorrowed };
     if (!entry?.mayBeStale) return wait(key, wanted, asking, next);
     const stale = entry;
     if (isDue(stale) && isRecent(stale) && background)
@@ -142,6 +143,7 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
         request: behindNobody(target),
         target,
         ask: background,
+        isBorrowed: false,
         onWhole: () => false,
       };
       const entry = decode(await store.collapse(keyOf(target), (keep) => fill(wanted, keep)));

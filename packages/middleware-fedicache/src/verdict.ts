@@ -1,6 +1,7 @@
 /** What becomes of an origin's answer. */
 import { field, type ProxyResponse } from '@headgate/core';
 import { isForbidden, permissionOf } from './cache-control.ts';
+import type { Settings } from './options.ts';
 
 /** How long the answers are kept that aren't pages. Milliseconds. */
 export const KEPT = { gone: 60_000, failed: 5_000, uncacheable: 120_000 } as const;
@@ -25,7 +26,7 @@ const TELLING = new Set([401, 403, 404, 410]);
 /** Judges an answer that came just now to a canonical request. */
 export function verdictOn(
   { status, headers }: ProxyResponse,
-  { respect, ttl }: { readonly respect: 'no-store' | 'strict'; readonly ttl: number },
+  { respect, ttl }: Pick<Settings, 'respect' | 'ttl'>,
   now: number,
 ): Verdict {
   if (status >= 500) return { kind: 'failed' };

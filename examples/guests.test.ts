@@ -1,0 +1,43 @@
+/** The example applications, over real sockets: a browser gets the page, a fetcher the cut one, once. */
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import t from 'tap';
+import { app as onExpress } from './express.ts';
+import { app as onFastify } from './fastify.ts';
+import { app as onHono } from './hono.ts';
+import { PAGE } from './site.ts';
+
+const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
+
+const servers: Readonly<Record<string, () => Promise<Server>>> = {
+  Express: async () => createServer(onExpress as RequestListener),
+  Fastify: async () => {
+    await onFastify.ready();
+    return onFastify.server;
+  },
+  Hono: async () => createServer(getRequestListener(onHono.fetch)),
+};
+
+for (const [name, make] of Object.entries(servers)) {
+  t.test(`the example for ${name}`, async (t) => {
+    const server = (await make()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const ask = async (agent: string, path = '/') => {
+      const headers = { 'user-agent': agent, accept: 'text/html' };
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+      return { response, text: await response.text() };
+    };
+    t.equal((await ask('Mozilla/5.0')).text, PAGE);
+    for (const status of [/fwd=miss/, /; hit/]) {
+      const { response, text } = await ask(MASTODON, '/?utm_source=x');
+      t.match(response.headers.get('cache-status'), status);
+      t.ok(text.length < 1000);
+      t.match(text, /og:title[\s\S]*rel="me"/);
+    }
+    t.equal((await ask(MASTODON, '/nothing')).response.status, 404);
+  });
+}
