@@ -16,7 +16,7 @@ export const schema = z.strictObject({
     'How long after that it is still answered, while a new one is fetched. Milliseconds.',
   ),
   staleIfError: milliseconds(0, 24 * 60 * MINUTE).describe(
-    'How long after that it is still answered when the origin fails. Milliseconds.',
+    'How long after its `ttl` it is still answered when the origin fails. Milliseconds.',
   ),
   keep: z
     .enum(['metadata', 'head'])
