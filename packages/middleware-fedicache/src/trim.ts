@@ -1,6 +1,6 @@
 /** Reads a page while it streams in, judges whether it may be cut, and cuts it. */
 import { isUtf8 } from 'node:buffer';
-import { Readable } from 'node:stream';
+import { PassThrough, pipeline, Readable } from 'node:stream';
 import { type Body, discard, HeadgateError } from '@headgate/core';
 import { type Decoding, decoderOf, decodingBy } from './decoding.ts';
 import { type Rendering, renderHead, renderMetadata } from './rendering.ts';
@@ -128,12 +128,10 @@ function withoutPartialCharacter(bytes: Buffer): Buffer {
   return bytes.subarray(0, Math.max(0, end - 1));
 }
 
-/** The body as it was before it was looked at. */
+/** The body as it was before it was looked at. Who drops it drops the origin, even a silent one. */
 function again(received: readonly Buffer[], rest: Readable): Readable {
-  async function* all() {
-    yield* received;
-    yield* rest;
-  }
-  const whole = Readable.from(all(), { objectMode: false });
-  return whole.once('close', () => discard(rest));
+  const whole = new PassThrough();
+  for (const chunk of received) whole.write(chunk);
+  pipeline(rest, whole, () => {}); // an error on one side destroys the other
+  return whole;
 }

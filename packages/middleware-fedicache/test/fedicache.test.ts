@@ -604,7 +604,7 @@ t.test('when the origin fails, a stale page serves for a day', async (t) => {
     t.equal((await middleware(preview(), failing)).status, failure.status, 'but no longer');
   }
 
-  const { middleware, pass } = layer({ maxWait: 20 });
+  const { middleware, pass } = layer({ maxWait: 300 });
   await middleware(
     preview(),
     upstream(() => html()),
