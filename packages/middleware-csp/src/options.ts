@@ -16,8 +16,13 @@ const origin = z.string().regex(ORIGIN, {
   error: ({ input }) =>
     `must be one host with its scheme and no path, like https://cdn.example, got "${input}"`,
 });
-const directive = z.enum(LOADING, {
-  error: () => `must be one of ${LOADING.join(', ')}`,
+
+/** What is said of a key that may not be, where zod would say only that. */
+const forKey = (what: string) => ({
+  error: ({ code, keys = [] }: { code?: string; keys?: readonly string[] }) =>
+    code === 'unrecognized_keys' || code === 'invalid_key'
+      ? [what, keys.join(', ')].filter((part) => part !== '').join(', got ')
+      : undefined,
 });
 
 /** The options of csp, checked. */
@@ -33,7 +38,7 @@ export const schema = z.strictObject({
       'Hosts that the application itself comes from: those of media, and script-src, style-src, font-src, manifest-src, worker-src, child-src.',
     ),
   allow: z
-    .partialRecord(directive, z.array(source))
+    .partialRecord(z.enum(LOADING), z.array(source), forKey(`must be of ${LOADING.join(', ')}`))
     .default({})
     .describe('Hosts for each directive: "img-src: [https://cdn.example]".'),
   remove: z
@@ -41,7 +46,11 @@ export const schema = z.strictObject({
     .default([])
     .describe('Hosts that no directive names any more, such as that of the old CDN.'),
   replace: z
-    .record(origin, origin)
+    .record(
+      origin,
+      origin,
+      forKey('must be one host with its scheme and no path, like https://cdn.example'),
+    )
     .default({})
     .describe('Hosts that others take the place of: "https://old.example: https://new.example".'),
   set: z
