@@ -64,7 +64,8 @@ export function edit(policy: Policy, edits: Edits, self: Self): Edited {
       else edited = extended;
     }
   }
-  const changed = edited.filter((directive) => !policy.includes(directive));
+  const before = new Set(policy);
+  const changed = edited.filter((directive) => !before.has(directive));
   return { policy: edited, changed: changed.map(({ name }) => name), isDynamic };
 }
 

@@ -141,14 +141,15 @@ function limiter(now: () => number): (client: string) => boolean {
 }
 
 function violationsIn(bytes: Buffer, hosts: ReadonlySet<string>): Violation[] | undefined {
-  const message = MESSAGE.safeParse(json(bytes)).data?.['csp-report'];
+  const parsed = json(bytes);
+  const message = MESSAGE.safeParse(parsed).data?.['csp-report'];
   if (message) {
     const [directive = ''] = (
       message['effective-directive'] || message['violated-directive']
     ).split(' ');
     return [toViolation(directive, message['blocked-uri'], message.disposition, hosts)];
   }
-  return MESSAGES.safeParse(json(bytes))
+  return MESSAGES.safeParse(parsed)
     .data?.filter(({ type }) => type === 'csp-violation')
     .slice(0, MAX_REPORTS)
     .map(({ body }) =>
