@@ -41,7 +41,7 @@ const FALLBACKS: Readonly<Partial<Record<Loading, readonly string[]>>> = {
 };
 const FALLBACK = ['default-src'];
 
-/** Where there is the second, the first says nothing about elements. */
+/** Where there is the second, the first says nothing about elements; else it stands in. */
 const ELEMENTS: Readonly<Partial<Record<Loading, Loading>>> = {
   'script-src': 'script-src-elem',
   'style-src': 'style-src-elem',
@@ -57,8 +57,7 @@ export function edit(policy: Policy, edits: Edits, self: Self): Edited {
   let isDynamic = false;
   for (const [asked, sources] of edits.allow) {
     const elements = ELEMENTS[asked];
-    const names = elements && find(policy, elements) ? [asked, elements] : [asked];
-    for (const name of names) {
+    for (const name of elements ? [asked, elements] : [asked]) {
       const extended = extend(edited, name, sources, self);
       if (extended === 'dynamic') isDynamic = true;
       else edited = extended;

@@ -100,7 +100,7 @@ export function editor(request: ProxyRequest, edits: Edits, report: boolean): Ed
         doubt('meta', reason);
         return response;
       }
-      const isEmpty = request.method === 'HEAD' || (body instanceof Buffer && body.length === 0);
+      const isEmpty = body instanceof Buffer && body.length === 0;
       const onDoubt = (reason: CspDoubt) => doubt('meta', reason);
       return withBody(response, isEmpty ? body : withEditedMetas(body, { edit: inMeta, onDoubt }));
     },

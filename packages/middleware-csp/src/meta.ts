@@ -73,7 +73,6 @@ export function withEditedMetas(body: Body, { edit, onDoubt }: MetaEdits): Reada
       done();
     },
     flush(done) {
-      page.end();
       release(this, offset + held.length);
       done();
     },
@@ -86,6 +85,5 @@ export function withEditedMetas(body: Body, { edit, onDoubt }: MetaEdits): Reada
 /** The content of a tag that gives the page a policy. */
 function policyIn(tag: OpenTag): Attribute | undefined {
   const isPolicy = attribute(tag, 'http-equiv')?.toLowerCase() === 'content-security-policy';
-  if (!isPolicy || tag.isForeign) return undefined;
-  return tag.attributes.find(({ name }) => name === 'content');
+  return isPolicy ? tag.attributes.find(({ name }) => name === 'content') : undefined;
 }

@@ -507,6 +507,7 @@ t.test('policies are made to report to Headgate', async (t) => {
     ],
     ["default-src 'none'", "default-src 'none'", 'a lock is left alone'],
     [to('x'), to('x'), 'once is enough'],
+    [`x; report-uri ${REPORTS}`, `x; report-uri ${REPORTS}`, 'by whichever way'],
     [' ; ', ' ; ', 'no policy, no reports'],
   ] as const;
   for (const [before, after, why] of rows) {
@@ -517,8 +518,17 @@ t.test('policies are made to report to Headgate', async (t) => {
   const plain = await through(reporting, page('x'), { scheme: 'http' });
   t.equal(policyOf(plain), `x; report-uri ${REPORTS}`, 'groups are for HTTPS only');
   t.equal(plain.headers['reporting-endpoints'], undefined);
-  const twice = await csp(reporting)(aRequest(), async () => through(reporting, page('x')));
+  const twice = await csp({ report: true, media: [CDN] })(aRequest(), async () =>
+    through(reporting, page('img-src x:')),
+  );
+  t.equal(policyOf(twice), to(`img-src x: ${CDN}`), 'two layers ask once');
   t.same(twice.headers['reporting-endpoints'], [`headgate-csp="${REPORTS}"`]);
+
+  const inPage = await through(
+    { report: true, meta: true },
+    { headers: HTML, body: Buffer.from(META) },
+  );
+  t.equal(String(await readBody(inPage.body, 1e6)), META, 'browsers ignore it in a <meta>');
 });
 
 const LEGACY = (report: object) => JSON.stringify({ 'csp-report': report });

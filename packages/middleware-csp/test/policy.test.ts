@@ -221,6 +221,8 @@ t.test('what is allowed already is not added', async (t) => {
     ['http://cdn.example', CDN, false],
     ['http://cdn.example', 'cdn.example', false],
     ['wss://cdn.example', 'ws:', true],
+    ['wss://cdn.example', '*', true],
+    ['http://cdn.example', '*', true],
     ['wss://cdn.example', 'https:', false],
   ];
   for (const [asked, given, isAllowed] of others)
@@ -240,6 +242,7 @@ t.test("'self' is the page's own origin, or its secure form on the usual ports",
     ['https://site.example', 'http://site.example', false],
     ['https://site.example', 'https://site.example:8443', false],
     ['http://site.example:8080', 'https://site.example', false],
+    ['http://site.example', 'https://site.example:8443', false],
     ['http://site.example:8080', 'http://site.example:8080', true],
     ['https://other.example', 'https://site.example', false],
     ['https://', 'https://site.example', false],
