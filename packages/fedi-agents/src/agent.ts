@@ -24,6 +24,14 @@ export interface FetchRequest {
  */
 export type Purpose = 'preview' | 'link-verification' | 'activitypub' | 'media' | 'other';
 
+/**
+ * How a software follows a redirect to another host.
+ *
+ * - `well`: its own code or its HTTP library is known to send the new host's name.
+ * - `old-host`: it sends the name of the host that redirected, which the new one may not know.
+ */
+export type Redirects = 'well' | 'old-host';
+
 /** One kind of GET or HEAD that a software makes: it fits when everything that it names holds. */
 export interface Fetch {
   readonly purpose: Purpose;
@@ -56,6 +64,8 @@ export interface Agent {
   readonly userAgent: RegExp;
   /** The first that fits decides; when none does, the purpose is `other`. */
   readonly fetches?: readonly Fetch[];
+  /** How it follows redirects of media, where that is known. */
+  readonly redirects?: Redirects;
   /** Where the facts come from: `repository: path`. */
   readonly source?: string;
 }
@@ -70,4 +80,6 @@ export interface Classification {
    * nothing but a response that is a public 200 of type text/html.
    */
   readonly mayTrim: boolean;
+  /** How the software follows redirects of media. */
+  readonly redirects: Redirects | 'unknown';
 }

@@ -32,13 +32,13 @@ export function classifier(more: readonly Agent[]): (request: FetchRequest) => C
     const { headers } = request;
     const userAgents = lines(headers, 'user-agent').filter(isShort);
     const agent = find(more, userAgents) ?? findKnown(userAgents);
-    const family = agent?.family ?? 'other';
+    const { family = 'other', redirects = 'unknown' } = agent ?? {};
     const acceptLines = lines(headers, 'accept');
     const types = agent || acceptLines.some(isTelling) ? mediaTypes(acceptLines) : NOTHING;
 
     const purpose = purposeOf(request, types);
-    if (purpose !== undefined) return { family, purpose, mayTrim: false };
-    if (agent === undefined) return { family, purpose: 'other', mayTrim: false };
+    if (purpose !== undefined) return { family, purpose, mayTrim: false, redirects };
+    if (agent === undefined) return { family, purpose: 'other', mayTrim: false, redirects };
 
     const own = userAgents.filter((line) => agent.userAgent.test(line));
     const accept = types.join(', ');
@@ -47,6 +47,7 @@ export function classifier(more: readonly Agent[]): (request: FetchRequest) => C
       family,
       purpose: fetch?.purpose ?? 'other',
       mayTrim: fetch?.mayTrim === true && !has(headers, 'authorization') && !has(headers, 'cookie'),
+      redirects,
     };
   };
 }

@@ -23,6 +23,7 @@ export const TRIMMABLE_AGENTS: readonly Agent[] = [
       { purpose: 'link-verification', userAgent: /\)$/, method: 'HEAD', accept: '' },
       { purpose: 'media', userAgent: /\)$/, accept: '' },
     ],
+    redirects: 'well', // http.rb takes the Host out; at most 3 hops
     source:
       'glitch-soc/mastodon: lib/mastodon/version.rb, app/services/{fetch_link_card,verify_link}_service.rb',
   },
@@ -55,12 +56,14 @@ export const TRIMMABLE_AGENTS: readonly Agent[] = [
       { purpose: 'preview', method: 'GET', accept: '*/*', range: 'bytes=0-', mayTrim: true },
       { purpose: 'media', accept: '*/*' },
     ],
+    redirects: 'well', // by hand and signed anew, if the Location is absolute
     source: 'LemmyNet/lemmy: crates/api/api_utils/src/request.rs',
   },
   {
     family: 'piefed',
     userAgent: /^PieFed\/\S+; \+https?:\/\//,
     fetches: [{ purpose: 'preview', accept: '*/*', mayTrim: true }],
+    redirects: 'well', // httpx sets the Host of each hop
     source: 'theatl-social/pyfedi: app/utils.py',
   },
   {

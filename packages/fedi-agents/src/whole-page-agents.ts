@@ -10,6 +10,7 @@ export const WHOLE_PAGE_AGENTS: readonly Agent[] = [
     family: 'bookwyrm',
     userAgent: /^BookWyrm \(BookWyrm\//,
     fetches: [{ purpose: 'media', accept: '*/*' }],
+    redirects: 'well', // it sets no Host, so requests makes one for each hop
     source: 'bookwyrm-social/bookwyrm: bookwyrm/settings.py',
   },
   // Reads microformats anywhere in a page.
@@ -31,7 +32,9 @@ export const WHOLE_PAGE_AGENTS: readonly Agent[] = [
     userAgent: /^gotosocial\//,
     // Signs these too.
     fetches: [{ purpose: 'media', accept: '*/*' }],
-    source: 'superseriousbusiness/gotosocial: internal/transport/{controller,derefmedia}.go',
+    redirects: 'well', // signs each hop anew, with its Host
+    source:
+      'superseriousbusiness/gotosocial: internal/transport/{controller,derefmedia}.go, internal/httpclient/transport.go',
   },
   {
     // Its previews are open-graph-scraper's and call themselves `undici`.
@@ -71,6 +74,7 @@ export const WHOLE_PAGE_AGENTS: readonly Agent[] = [
   {
     family: 'peertube',
     userAgent: /^PeerTube\//,
+    redirects: 'well', // sets the Host before each hop
     source: 'Chocobozzz/PeerTube: server/core/helpers/requests.ts',
   },
   {
@@ -82,11 +86,16 @@ export const WHOLE_PAGE_AGENTS: readonly Agent[] = [
     // Asks for images with the Accept of ActivityPub objects, signed; the path tells them apart.
     family: 'plume',
     userAgent: /^Plume\//,
-    source: 'Plume-org/Plume: plume-common/src/activity_pub/request.rs',
+    // It sets Host itself, and reqwest 0.11 keeps that. It looks at no status either: an error page
+    // is stored as the image.
+    redirects: 'old-host',
+    source:
+      'Plume-org/Plume: plume-common/src/activity_pub/request.rs, plume-models/src/medias.rs, Cargo.lock',
   },
   {
     family: 'takahe',
     userAgent: /^python-httpx\/\S+ \(Takahe\//,
+    redirects: 'well', // httpx sets the Host of each hop
     source: 'jointakahe/takahe: takahe/settings.py',
   },
   {
@@ -94,6 +103,7 @@ export const WHOLE_PAGE_AGENTS: readonly Agent[] = [
     family: 'wafrn',
     userAgent: /^wafrnCacher/,
     fetches: [{ purpose: 'media' }],
+    redirects: 'well', // axios takes the Host out
     source: 'gabboman/wafrn: packages/backend/routes/remoteCache.ts',
   },
   {
@@ -126,6 +136,10 @@ function misskey(product: string): Agent {
       { purpose: 'link-verification', accept: 'text/html, */*' },
       { purpose: 'media', accept: '' },
     ],
-    source: 'MisskeyIO/misskey: packages/backend/src/{config.ts,server/api/endpoints/i/update.ts}',
+    // Media goes through got, which sets the Host of each hop. Before Misskey 13, objects went
+    // through node-fetch, which keeps the old one.
+    redirects: 'well',
+    source:
+      'MisskeyIO/misskey: packages/backend/src/{config.ts,core/DownloadService.ts,server/api/endpoints/i/update.ts}',
   };
 }

@@ -322,6 +322,23 @@ t.test('classify knows nobody by a User-Agent line of more than 512 bytes', (t) 
   t.end();
 });
 
+t.test('classify tells how a software follows redirects', (t) => {
+  const families: Record<string, Set<string>> = {};
+  for (const { request } of ROWS) {
+    const { redirects, family } = classify(request);
+    families[redirects] ??= new Set();
+    families[redirects].add(family);
+  }
+  t.same([...(families['old-host'] ?? [])], ['plume']);
+  for (const known of ['mastodon', 'misskey', 'sharkey', 'gotosocial', 'lemmy', 'peertube'])
+    t.ok(families.well?.has(known), known);
+  for (const stranger of ['other', 'mitra', 'funkwhale', 'snac', 'facebook'])
+    t.ok(families.unknown?.has(stranger), stranger);
+  const told = Object.values(families).flatMap((set) => [...set]);
+  t.equal(new Set(told).size, told.length, 'whatever it asks for');
+  t.end();
+});
+
 t.test('AGENTS have distinct labels, sources and at least one row above', (t) => {
   const families = AGENTS.map(({ family }) => family);
   t.equal(new Set(families).size, families.length);
