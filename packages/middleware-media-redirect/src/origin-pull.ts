@@ -47,7 +47,7 @@ export function originPull({ rules, originPull: signs }: Settings): OriginPull {
     VIA.test(field(headers, 'via') ?? '') ||
     USER_AGENT.test(field(headers, 'user-agent') ?? '') ||
     hosts.has(hostOf(field(headers, 'host') ?? '')) ||
-    (isIP(client) > 0 && networks.check(client, isIP(client) === 6 ? 'ipv6' : 'ipv4'));
+    networks.check(client, isIP(client) === 6 ? 'ipv6' : 'ipv4');
   return { isPull, withoutSecret: (request) => request };
 }
 

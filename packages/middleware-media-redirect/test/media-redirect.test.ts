@@ -199,6 +199,10 @@ t.test('whom a redirect would break is served, and nobody else', async (t) => {
     ['an address in IPv6', 'origin-pull', { client: '2001:db8::7' }],
     ['another address', '', { client: '198.51.101.7' }],
     ['another in IPv6', '', { client: '2001:db9::7' }],
+    ['a single address', 'origin-pull', { client: '203.0.113.1' }],
+    ['the next one', '', { client: '203.0.113.2' }],
+    ['a single address in IPv6', 'origin-pull', { client: '2001:dba::1' }],
+    ['the next one in IPv6', '', { client: '2001:dba::2' }],
     ['no address', '', { client: '' }],
     ['no pull expected', '', { headers: PULL }, { originPull: { expected: false } }],
     [
@@ -246,7 +250,7 @@ t.test('whom a redirect would break is served, and nobody else', async (t) => {
       serveTo: ['Toot!'],
       originPull: {
         hosts: ['pull.example'],
-        addresses: ['198.51.100.0/24', '203.0.113.1', '2001:db8::/32'],
+        addresses: ['198.51.100.0/24', '203.0.113.1', '2001:db8::/32', '2001:dba::1'],
       },
       ...options,
     });

@@ -43,14 +43,10 @@ export interface Answer {
 type Fields = Readonly<Record<string, string>>;
 
 /** Asks once, with the Host of the URL unless `headers` say otherwise. */
-export async function get(
-  url: string,
-  headers: Fields = {},
-  options: { method?: string; socketPath?: string } = {},
-): Promise<Answer> {
+export async function get(url: string, headers: Fields = {}, body = ''): Promise<Answer> {
   const { hostname, port, host } = new URL(url);
   const path = url.slice(url.indexOf('/', url.indexOf('//') + 2)); // byte for byte
-  const asked = request({ hostname, port, path, headers: { host, ...headers }, ...options }).end();
+  const asked = request({ hostname, port, path, headers: { host, ...headers } }).end(body);
   const [res] = (await once(asked, 'response')) as [IncomingMessage];
   return { status: res.statusCode ?? 0, headers: res.headers, body: await buffer(res), url };
 }
@@ -117,8 +113,11 @@ export interface CdnSettings {
   readonly hosts: Set<string>;
   /** What it adds to a pull. */
   fields: Fields;
-  /** Follows the redirects of its origin instead of handing them on, and gives up when that is itself. */
-  follows: boolean;
+  /**
+   * What it does with a redirect of its origin. Those that follow notice that they are sent to
+   * themselves; then they answer an error, or nothing.
+   */
+  redirects: 'hands on' | 'follows' | 'follows to its death';
 }
 
 /** A CDN that pulls what it hasn't got, and answers an error for a host that it doesn't know. */
@@ -126,7 +125,7 @@ export async function cdn(t: Test, given: Partial<CdnSettings> = {}) {
   const settings: CdnSettings = {
     hosts: new Set(),
     fields: { 'cdn-loop': 'testcdn' },
-    follows: false,
+    redirects: 'hands on',
     ...given,
   };
   const { url, host, asked } = await site(t, async ({ url = '/', headers }, res) => {
@@ -135,9 +134,12 @@ export async function cdn(t: Test, given: Partial<CdnSettings> = {}) {
     if (settings.origin === undefined) return res.writeHead(404).end();
     if (headers['x-again'] !== undefined) return res.writeHead(508).end();
     const pull = settings.origin + url;
-    const pulled = settings.follows
-      ? await follow(pull, { ...settings.fields, 'x-again': '1' })
-      : await get(pull, settings.fields);
+    const pulled =
+      settings.redirects === 'hands on'
+        ? await get(pull, settings.fields)
+        : await follow(pull, { ...settings.fields, 'x-again': '1' });
+    if (pulled.status === 508 && settings.redirects === 'follows to its death')
+      return res.destroy();
     return res.writeHead(pulled.status, { ...pulled.headers, 'x-cdn': 'yes' }).end(pulled.body);
   });
   return { url, host, asked, settings };

@@ -1,5 +1,6 @@
 /** The stories that media-redirect exists for, told again on real sockets. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CdnChange, MediaRedirectDecision } from '@headgate/middleware-media-redirect';
 import t, { type Test } from 'tap';
 import { until } from '../../core/test/wire.ts';
@@ -14,6 +15,24 @@ function heard<Message>(t: Test, name: string): Message[] {
   return messages;
 }
 const changesHeard = (t: Test) => heard<CdnChange>(t, 'headgate:media-redirect:cdn');
+
+/** The intervals that are made until the test is over, and how often they have ticked. */
+function watchTimers(t: Test) {
+  const { setInterval } = globalThis;
+  const all: NodeJS.Timeout[] = [];
+  const timers = { all, ticks: 0 };
+  t.intercept(globalThis, 'setInterval', {
+    value: (run: () => void, interval: number) => {
+      const timer = setInterval(() => {
+        timers.ticks += 1;
+        run();
+      }, interval);
+      all.push(timer);
+      return timer;
+    },
+  });
+  return timers;
+}
 
 t.test('Plume gets the image, whoever does not know its Host', async (t) => {
   const decisions = heard<MediaRedirectDecision>(t, 'headgate:media-redirect');
@@ -57,9 +76,9 @@ t.test('Plume gets the image, whoever does not know its Host', async (t) => {
 t.test('a CDN that is not known as itself gets nobody sent to it', async (t) => {
   const changes = changesHeard(t);
   const app = await application(t);
-  for (const follows of [false, true]) {
+  for (const redirects of ['hands on', 'follows', 'follows to its death'] as const) {
     const clock = { now: 1_000_000 };
-    const zone = await cdn(t, { fields: {}, follows });
+    const zone = await cdn(t, { fields: {}, redirects });
     const { url } = await gate(
       t,
       app.url,
@@ -71,7 +90,7 @@ t.test('a CDN that is not known as itself gets nobody sent to it', async (t) => 
       const { status, body } = await get(`${url}/static/a.png`);
       return status === 200 ? body.equals(IMAGE) && 'served' : status;
     };
-    const how = follows ? 'a CDN that follows' : 'a CDN that hands on';
+    const how = `a CDN that ${redirects}`;
     t.equal(await seen(), 'served', `${how}: before the first redirect`);
     t.match(changes.at(-1), { cdn: zone.url, state: 'loop', advice: /originPull\.secret/ }, how);
 
@@ -92,13 +111,15 @@ t.test('a CDN that is not known as itself gets nobody sent to it', async (t) => 
   }
   t.same(
     changes.map(({ state }) => state),
-    ['loop', 'redirecting', 'loop', 'loop', 'redirecting', 'loop'],
+    Array.from({ length: 3 }, () => ['loop', 'redirecting', 'loop']).flat(),
   );
 });
 
 t.test('the first check tells a loop from what only looks like one', async (t) => {
   const app = await application(t);
-  const home = await site(t, (_req, res) => res.writeHead(302, { location: '/' }).end());
+  const home = await site(t, ({ headers }, res) =>
+    res.writeHead(302, { location: `http://${headers.host}/` }).end(),
+  );
   const rows: [what: string, behaves: (here: string) => string, state: CdnChange['state']][] = [
     ['a redirect to the site', (here) => `http://${here}/static/x`, 'loop'],
     ['a redirect to an old media host', () => 'https://old.example/x', 'loop'],
@@ -141,6 +162,54 @@ t.test('the first check tells a loop from what only looks like one', async (t) =
   );
 });
 
+t.test(
+  "another process's check is answered as it must be, and taken for nobody's own",
+  async (t) => {
+    const changes = changesHeard(t);
+    const app = await application(t);
+    let here = '';
+    const statuses: number[] = [];
+    const bucket = await site(t, async (_req, res) => {
+      statuses.push((await get(`${here}/static/headgate-check-0123456789abcdef`)).status);
+      res.writeHead(404).end();
+    });
+    const rules = [{ from: '/static/', to: `${bucket.url}/static/` }];
+    const { url } = await gate(t, app.url, { rules });
+    here = url;
+    t.equal((await get(`${url}/static/a.png`)).status, 301);
+    t.same(statuses, [301], 'without waiting for the check under way');
+    t.match(changes, [{ state: 'redirecting' }]);
+  },
+);
+
+t.test('nobody waits for a later check, and none outlives the layer', async (t) => {
+  const changes = changesHeard(t);
+  const app = await application(t);
+  const clock = { now: 1_000_000 };
+  const held = { isHeld: false, count: 0 };
+  const bucket = await site(t, (_req, res) => {
+    held.count += 1;
+    if (held.count === 1) return res.writeHead(404).end();
+    held.isHeld = true;
+    return res.once('close', () => (held.isHeld = false));
+  });
+  const { url, layer } = await gate(
+    t,
+    app.url,
+    { rules: [{ from: '/static/', to: `${bucket.url}/static/` }] },
+    { now: () => clock.now },
+  );
+  t.equal((await get(`${url}/static/a.png`)).status, 301);
+  clock.now += 600_000;
+  for (let i = 0; i < 3; i++) t.equal((await get(`${url}/static/a.png`)).status, 301);
+  await until(() => held.isHeld);
+  t.same(held, { isHeld: true, count: 2 }, 'one check for all');
+  await layer.close();
+  await until(() => !held.isHeld);
+  t.equal(held.isHeld, false, 'it ends with the layer');
+  t.equal(changes.length, 1, 'and tells nothing any more');
+});
+
 t.test('a CDN that gives no answer is told of, but no loop', async (t) => {
   const changes = changesHeard(t);
   const app = await application(t);
@@ -155,10 +224,12 @@ t.test('a CDN that gives no answer is told of, but no loop', async (t) => {
 t.test('while the CDN fails its health check, people are served', async (t) => {
   const changes = changesHeard(t);
   const app = await application(t);
+  const timers = watchTimers(t);
   const mood = { status: 200, type: 'image/png', isSilent: false };
-  const zone = await site(t, ({ url }, res) => {
+  const zone = await site(t, async ({ url }, res) => {
     if (!url?.startsWith('/health')) return res.writeHead(404).end();
     if (mood.isSilent) return;
+    await sleep(20); // so that the check for a loop is over before
     return res.writeHead(mood.status, { 'content-type': mood.type }).end();
   });
   const { url, layer } = await gate(t, app.url, {
@@ -181,17 +252,25 @@ t.test('while the CDN fails its health check, people are served', async (t) => {
   t.match(changes[1], { cdn: zone.url, state: 'down', advice: /health check/ });
   t.equal(changes.length, 1 + 2 * moods.length, 'changes only are told');
 
+  t.ok(timers.ticks > 0);
+  t.ok(timers.all.every((timer) => !timer.hasRef()));
   await layer.close();
-  const { length } = zone.asked;
-  await new Promise((done) => setTimeout(done, 250));
-  t.equal(zone.asked.length, length, 'closed, it asks no more');
+  const before = [zone.asked.length, timers.ticks];
+  await sleep(250);
+  t.same([zone.asked.length, timers.ticks], before, 'closed, it asks no more');
 
   Object.assign(mood, { status: 500 });
+  changes.length = 0;
   const late = await gate(t, app.url, {
     rules: [{ from: '/static/', to: `${zone.url}/static/` }],
     health: { path: '/health.png', status: 200 },
   });
   t.equal((await get(`${late.url}/static/a.png`)).status, 200, 'nor is the first one sent there');
+  t.same(
+    changes.map(({ state }) => state),
+    ['down'],
+    'and nobody is told that all is well',
+  );
 });
 
 t.test('files that have left the site are served from where they are', async (t) => {
@@ -237,6 +316,11 @@ t.test('files that have left the site are served from where they are', async (t)
     'x-forwarded-host': bucket.host,
     'x-forwarded-proto': 'http',
     ...passed,
+  });
+  await get(`${url}/system/a.png`, { ...AS_PLUME, 'content-length': '4' }, 'body');
+  t.match(bucket.asked.at(-1)?.headers, {
+    'content-length': undefined,
+    'transfer-encoding': undefined,
   });
   t.equal(app.asked.length, 0, 'the application is not asked');
 
