@@ -91,7 +91,7 @@ export function mediaRedirect(
     if (!match) return pulled(await next(request));
 
     const agent = classify(request);
-    const decided = { request: received, family: agent.family };
+    const decided = { request, family: agent.family };
     const isFileByPath = classify({ ...request, headers: {} }).purpose === 'media';
     const vary = isFileByPath ? [] : ['Accept'];
     const { location, reason } = await decide(received, match, agent);

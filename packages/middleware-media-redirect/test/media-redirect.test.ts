@@ -386,10 +386,15 @@ t.test('the CDN gets what it can keep', async (t) => {
 t.test('the secret goes no further', async (t) => {
   const { ask, app } = await layer(t, { ...STATIC, originPull: { secret: SECRET } });
   const headers = { 'x-origin-pull': SECRET.value, 'x-other': '1' };
+  const told: unknown[] = [];
+  const listener = (message: unknown) => told.push(message);
+  subscribe('headgate:media-redirect', listener);
+  t.teardown(() => unsubscribe('headgate:media-redirect', listener));
   for (const url of ['/static/a.png', '/about']) await ask({ url, headers });
   for (const asked of app.asked)
     t.same([asked.headers['x-origin-pull'], asked.headers['x-other']], [undefined, '1'], asked.url);
   t.equal(app.asked.length, 2);
+  t.match(told, [{ request: { headers: { 'x-origin-pull': undefined, 'x-other': '1' } } }]);
 });
 
 t.test('what no rule fits passes untouched', async (t) => {

@@ -72,7 +72,12 @@ export async function site(
     await answer(req, res);
   });
   const port = await listen(t, server);
-  return { url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}`, asked };
+  const connections = { count: 0 };
+  server.on('connection', (socket) => {
+    connections.count += 1;
+    socket.once('close', () => (connections.count -= 1));
+  });
+  return { url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}`, asked, connections };
 }
 
 /** The application: an image below /static/, cookies on everything, and 404 for the rest. */

@@ -281,7 +281,7 @@ t.test('files that have left the site are served from where they are', async (t)
     return res.writeHead(200, { 'content-type': 'image/png' }).end(IMAGE);
   });
   const zone = await cdn(t);
-  const { url, host } = await gate(t, app.url, {
+  const { url, host, layer } = await gate(t, app.url, {
     rules: [
       { from: '/system/', to: `${zone.url}/`, serve: `${bucket.url}/bucket/` },
       { from: '/own/', to: `${zone.url}/own/`, serve: `${bucket.url}/bucket/` },
@@ -335,4 +335,9 @@ t.test('files that have left the site are served from where they are', async (t)
   t.equal(circle.status, 404, 'a CDN is not asked for what it asks for');
   t.equal(app.asked.at(-1)?.url, '/circle/a.png');
   t.equal(app.asked.at(-1)?.headers.host, host);
+
+  t.ok(bucket.connections.count > 0);
+  await layer.close();
+  await until(() => bucket.connections.count === 0);
+  t.equal(bucket.connections.count, 0, 'closed, it holds no connection');
 });
