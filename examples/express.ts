@@ -1,16 +1,25 @@
-/** An Express application that answers preview fetchers from memory: `node examples/express.ts`. */
+/** An Express application with all of Headgate's middleware: `node examples/express.ts`. */
+import { csp } from '@headgate/middleware-csp/connect';
 import { fedicache } from '@headgate/middleware-fedicache/connect';
+import { mediaRedirect } from '@headgate/middleware-media-redirect/connect';
 import express from 'express';
-import { PAGE } from './site.ts';
+import { IMAGE, PAGE, POLICY } from './site.ts';
+
+const CDN = 'https://cdn.example';
 
 /** The application. */
 export const app = express();
 
 // First of all: before compression, sessions and whatever else reads the request.
 app.use(fedicache());
+app.use(mediaRedirect({ rules: [{ from: '/media/', to: `${CDN}/media/` }] }));
+app.use(csp({ media: [CDN] }));
 
 app.get('/', (_req, res) => {
-  res.type('html').send(PAGE);
+  res.type('html').set('Content-Security-Policy', POLICY).send(PAGE);
+});
+app.get('/media/lighthouse.svg', (_req, res) => {
+  res.type('svg').send(IMAGE);
 });
 
 if (import.meta.main) app.listen(3000, '127.0.0.1', () => console.log('http://127.0.0.1:3000/'));

@@ -7,7 +7,7 @@ import t from 'tap';
 import { app as onExpress } from './express.ts';
 import { app as onFastify } from './fastify.ts';
 import { app as onHono } from './hono.ts';
-import { PAGE } from './site.ts';
+import { IMAGE, PAGE } from './site.ts';
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
 
@@ -28,10 +28,25 @@ for (const [name, make] of Object.entries(servers)) {
     const { port } = server.address() as AddressInfo;
     const ask = async (agent: string, path = '/') => {
       const headers = { 'user-agent': agent, accept: 'text/html' };
-      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+        headers,
+        redirect: 'manual',
+      });
       return { response, text: await response.text() };
     };
-    t.equal((await ask('Mozilla/5.0')).text, PAGE);
+    const { response: page, text } = await ask('Mozilla/5.0');
+    t.equal(text, PAGE);
+    t.match(page.headers.get('content-security-policy'), /img-src 'self' https:\/\/cdn\.example/);
+
+    const image = await ask('Mozilla/5.0', '/media/lighthouse.svg');
+    t.equal(image.response.status, 301);
+    t.equal(image.response.headers.get('location'), 'https://cdn.example/media/lighthouse.svg');
+    t.equal(
+      (await ask('Plume/0.7.2', '/media/lighthouse.svg')).text,
+      IMAGE,
+      'Plume gets the bytes',
+    );
+
     for (const status of [/fwd=miss/, /; hit/]) {
       const { response, text } = await ask(MASTODON, '/?utm_source=x');
       t.match(response.headers.get('cache-status'), status);

@@ -6,8 +6,8 @@ import type { FedicacheOptions } from './options.ts';
 /** `app.use(fedicache())`. What a guest's `next` can't do is said at `toConnect`. */
 export function fedicache(
   options?: FedicacheOptions,
-  { trusted, ...parts }: FedicacheParts & ConnectOptions = {},
+  parts: FedicacheParts & ConnectOptions = {},
 ): ConnectMiddleware & Omit<Fedicache, 'middleware'> {
   const { middleware, ...rest } = layer(options, parts);
-  return Object.assign(toConnect(middleware, trusted ? { trusted } : {}), rest);
+  return Object.assign(toConnect(middleware, parts), rest);
 }

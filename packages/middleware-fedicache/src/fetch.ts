@@ -6,8 +6,8 @@ import type { FedicacheOptions } from './options.ts';
 /** Called with a request and the function that asks the application, see `toFetch`. */
 export function fedicache(
   options?: FedicacheOptions,
-  { trusted, ...parts }: FedicacheParts & FetchOptions = {},
+  parts: FedicacheParts & FetchOptions = {},
 ): FetchMiddleware & Omit<Fedicache, 'middleware'> {
   const { middleware, ...rest } = layer(options, parts);
-  return Object.assign(toFetch(middleware, trusted ? { trusted } : {}), rest);
+  return Object.assign(toFetch(middleware, parts), rest);
 }

@@ -1,6 +1,7 @@
 export type { CdnChange } from './cdn-check.ts';
 export type { Reason } from './exceptions.ts';
 export {
+  type MediaRedirect,
   type MediaRedirectDecision,
   type MediaRedirectParts,
   mediaRedirect,

@@ -50,6 +50,12 @@ export type MediaRedirectDecision = {
 
 const decisions = channel('headgate:media-redirect');
 
+/** A media-redirect at work. */
+export interface MediaRedirect extends Layer {
+  /** Stops checking the CDN. */
+  readonly close: () => Promise<void>;
+}
+
 /**
  * Makes the layer. Requests that no rule fits pass untouched, as does whatever is not GET or HEAD.
  * Throws a `TypeError` for wrong options.
@@ -57,7 +63,7 @@ const decisions = channel('headgate:media-redirect');
 export function mediaRedirect(
   options: MediaRedirectOptions,
   { hosts = [], now = Date.now }: MediaRedirectParts = {},
-): Layer & Required<Pick<Layer, 'close'>> {
+): MediaRedirect {
   const settings = toSettings('media-redirect', schema, options);
   const { rules, plume, signed, serveTo, health } = settings;
   const siteHosts = hosts.map(hostOf);

@@ -39,7 +39,7 @@ const HOSTS: Record<string, (options: MediaRedirectOptions) => Server | Promise<
     );
   },
   'Hono, inside of it': (options) => {
-    const middleware = inFetch(options, {}, { trusted: ['loopback'] });
+    const middleware = inFetch(options, { trusted: ['loopback'] });
     const app = new Hono().use(async (c, next) => {
       const ask = async (request: Request) => {
         c.req.raw = request;
