@@ -67,6 +67,7 @@ t.test('packages of ours import each other only as the table says', async (t) =>
     '@headgate/html': [],
     '@headgate/store': ['@headgate/core'],
     '@headgate/metrics': ['@headgate/core'],
+    '@headgate/middleware-compress': ['@headgate/core'],
     '@headgate/middleware-fedicache': [...middleware, '@headgate/store'],
     '@headgate/middleware-media-redirect': middleware,
     '@headgate/middleware-csp': middleware,

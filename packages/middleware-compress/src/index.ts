@@ -1,0 +1,4 @@
+export { codingFor } from './coding-for.ts';
+export { compress } from './compress.ts';
+export type { CompressOptions } from './options.ts';
+export { plugin } from './plugin.ts';
