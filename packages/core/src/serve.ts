@@ -2,17 +2,18 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { discard, EMPTY } from './body.ts';
 import { type ErrorCode, HeadgateError, toHeadgateError } from './errors.ts';
-import type { Finished, Handler, ProxyResponse } from './exchange.ts';
+import type { Finished, Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { SERVER_WIDE } from './guard.ts';
 import { withFields } from './headers.ts';
 import { bodyOnInvitation, type Receiver } from './receive.ts';
-import { errorResponse, send } from './send.ts';
+import { send } from './send.ts';
 
 /** What all exchanges of a server have in common. */
 export interface Service {
   readonly server: Server;
   readonly handler: Handler;
   readonly receive: Receiver;
+  readonly errorPage: (error: HeadgateError, request: ProxyRequest) => ProxyResponse;
   readonly finished: ((exchange: Finished) => void) | undefined;
   /** Milliseconds. */
   readonly idleTimeout: number;
@@ -55,7 +56,7 @@ const KEEPS_CONNECTION: ReadonlySet<ErrorCode> = new Set([
 
 /** Serves one exchange and reports it once, whatever becomes of it. Never throws. */
 export function serve(
-  { server, handler, receive, finished, idleTimeout }: Service,
+  { server, handler, receive, errorPage, finished, idleTimeout }: Service,
   connection: Connection,
   req: IncomingMessage,
   res: ServerResponse,
@@ -104,7 +105,7 @@ export function serve(
   const fail = (cause: unknown) => {
     error ??= socket.destroyed ? gone() : toHeadgateError(cause);
     if (res.headersSent || error.code === 'CLIENT_GONE') res.destroy();
-    else answer(errorResponse(error));
+    else answer(errorPage(error, request));
   };
 
   const run = async () => {

@@ -10,13 +10,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EMPTY } from './body.ts';
 import { HeadgateError } from './errors.ts';
-import type { Finished, Handler, ProxyResponse } from './exchange.ts';
+import type { Finished, Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { plainAddress } from './forwarded.ts';
 import { toHeaders, toRaw } from './headers.ts';
 import { receiver } from './receive.ts';
 import { errorResponse } from './send.ts';
 import { bytesSince, type Circumstances, type Connection, type Service, serve } from './serve.ts';
 import { isWebSocket, responseOn, type Tunnel } from './upgrade.ts';
+
+export { errorResponse };
 
 /** What a server needs to know. */
 export interface ServerOptions {
@@ -30,6 +32,11 @@ export interface ServerOptions {
    * Default none.
    */
   readonly trusted?: readonly string[];
+  /**
+   * Makes the answer for an exchange that failed here; the origin's own errors pass untouched. Never
+   * throws. Default `errorResponse`, which also answers where no request could be read.
+   */
+  readonly errorPage?: (error: HeadgateError, request: ProxyRequest) => ProxyResponse;
   /** Told of every exchange exactly once, when its last byte is out or its connection is gone. */
   readonly finished?: (exchange: Finished) => void;
   /** Milliseconds in which a request's head must be complete. Default 60 000. */
@@ -71,7 +78,8 @@ export function createServer(options: ServerOptions): Server {
   server.maxHeadersCount = 0; // a limit here drops what is over it in silence; the guard counts
   server.timeout = idleTimeout;
 
-  const service: Service = { server, handler, receive, finished, idleTimeout };
+  const { errorPage = errorResponse } = options;
+  const service: Service = { server, handler, receive, errorPage, finished, idleTimeout };
   const serveWith =
     (circumstances?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
       const connection = connectionOf(req.socket);
