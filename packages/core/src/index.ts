@@ -19,3 +19,4 @@ export { field, fields, toEndToEnd, toHeaders, withFields } from './headers.ts';
 export { type OptionsSchema, toSettings } from './options.ts';
 export type { Layer, MediaHost, Plugin, PurgeTarget, Site } from './plugin.ts';
 export type { CacheStore, Keep } from './store.ts';
+export type { UpstreamAnswer } from './upstream-time.ts';

@@ -21,11 +21,13 @@ export type Receiver = (
   body: () => Body,
 ) => Received;
 
+/** One numbering for all servers of the process: an exchange is known by its id. */
+const ID_PREFIX = `${Date.now().toString(36)}-`;
+let count = 0;
+
 /** Makes the receiver of a site. Throws a `TypeError` for a wrong `trusted`, see `originationBy`. */
 export function receiver(site: string, trusted: readonly string[] | undefined): Receiver {
   const origination = originationBy(trusted);
-  const idPrefix = `${Date.now().toString(36)}-`;
-  let count = 0;
 
   return (req, signal, body) => {
     count += 1;
@@ -35,7 +37,7 @@ export function receiver(site: string, trusted: readonly string[] | undefined): 
       toHeaders(rawHeaders),
     );
     const request = {
-      id: idPrefix + count.toString(36),
+      id: ID_PREFIX + count.toString(36),
       site,
       method: req.method ?? '',
       url: req.url ?? '',

@@ -14,6 +14,7 @@ import type { Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd, toRaw } from './headers.ts';
 import { toOrigin } from './origin.ts';
+import { timed } from './upstream-time.ts';
 
 /** How an upstream is asked. Times in milliseconds. */
 export interface UpstreamOptions {
@@ -80,7 +81,7 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
   };
 
   return {
-    handler: (request) => attempt(request, target),
+    handler: timed((request) => attempt(request, target)),
     close: () => {
       isClosed = true;
       pool.destroy();
