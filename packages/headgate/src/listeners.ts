@@ -40,6 +40,9 @@ export async function listen(server: Server, address: Address): Promise<Listener
       for (const socket of sockets) socket.destroy();
     }, drain);
     await isClosed;
+    // It says so before the connections that were destroyed do, whose exchanges are reported then.
+    const ends = Array.from(sockets, (socket) => new Promise((done) => socket.once('close', done)));
+    await Promise.all(ends);
     clearInterval(looks);
     clearTimeout(deadline);
   };
