@@ -1,30 +1,54 @@
-/** One line for each exchange. */
-import { isIPv6 } from 'node:net';
+/** One record for each exchange. */
 import { type Finished, field } from '@headgate/core';
 import { classify } from '@headgate/fedi-agents';
 import type { Logger } from 'pino';
+import {
+  type LoggedClient,
+  loggedClient,
+  MAX_USER_AGENT,
+  maskedQuery,
+  pathOf,
+  printable,
+} from './log-values.ts';
+
+/** What of an exchange is logged. */
+export interface AccessLogOptions {
+  /** True to log queries, but for values that are secret by their name. Default false. */
+  readonly query?: boolean;
+  /** Default `truncated`. */
+  readonly client?: LoggedClient;
+  /** Milliseconds that the upstream took for the request of this id, if it was asked. */
+  readonly upstreamTime?: (id: string) => number | undefined;
+}
 
 /**
  * Makes the function that logs a finished exchange. Paths are logged without their query and
- * addresses shortened to their network (/24, /48): tokens and people don't belong in a log.
+ * addresses shortened to their network, unless asked otherwise: tokens and people don't belong in a
+ * log.
  */
-export function accessLog(log: Logger): (exchange: Finished) => void {
+export function accessLog(
+  log: Logger,
+  { query = false, client = 'truncated', upstreamTime }: AccessLogOptions = {},
+): (exchange: Finished) => void {
   return ({ request, response, status, bytesIn, bytesOut, ms, error }) => {
-    const { id, method, url, headers, client } = request;
+    const { id, method, url, headers } = request;
     const { family, purpose } = classify(request);
-    const cache = response && field(response.headers, 'cache-status');
+    const upstreamMs = upstreamTime?.(id);
     const line = {
       id,
       method,
-      host: field(headers, 'host'),
-      path: pathOf(url),
+      host: said(field(headers, 'host')?.replace(/^.*@/s, '')), // a refused one may say anything
+      path: printable(pathOf(url)),
+      query: query ? said(maskedQuery(url)) : undefined,
       status,
       bytesIn,
       bytesOut,
-      ms: Math.round(ms * 10) / 10,
-      client: network(client),
+      ms: rounded(ms),
+      upstreamMs: upstreamMs === undefined ? undefined : rounded(upstreamMs),
+      client: loggedClient(request.client, client),
+      userAgent: said(field(headers, 'user-agent'), MAX_USER_AGENT),
       ...(family !== 'other' && { agent: family, purpose }),
-      ...(cache !== undefined && { cache }),
+      cache: response && cacheOutcome(field(response.headers, 'cache-status')),
       ...(error && { error: 'code' in error ? error.code : error.name, reason: reason(error) }),
     };
     if (status >= 500) log.warn(line, 'request');
@@ -32,18 +56,27 @@ export function accessLog(log: Logger): (exchange: Finished) => void {
   };
 }
 
-/** The path alone: no query, and of a target in absolute-form no authority, which may hold a password. */
-function pathOf(url: string): string | undefined {
-  return url.replace(/^[^/?]*:\/\/[^/?]*/, '').split('?', 1)[0];
+function said(text: string | undefined, limit?: number): string | undefined {
+  return text === undefined ? undefined : printable(text, limit);
 }
 
-/** The network that an address is in: enough to tell clients apart, too little to tell people. */
-function network(address: string): string {
-  if (!isIPv6(address)) return address.replace(/\.\d+$/, '.0');
-  const [head = ''] = address.split('::', 1);
-  return `${head.split(':').slice(0, 3).join(':')}::`;
+/**
+ * What Headgate's own caches did, of all that are in a Cache-Status (RFC 9211): `hit`, `stale`,
+ * `collapsed`, or why the request was forwarded (`uri-miss`, `bypass` …).
+ */
+function cacheOutcome(status: string | undefined): string | undefined {
+  const own = status?.split(',').findLast((member) => /^\s*headgate\s*;/i.test(member));
+  if (own === undefined) return undefined;
+  if (/;\s*hit\b/.test(own)) return /;\s*ttl=-/.test(own) ? 'stale' : 'hit';
+  if (/;\s*collapsed\b/.test(own)) return 'collapsed';
+  return /;\s*fwd=([a-z-]+)/.exec(own)?.[1];
 }
 
 function reason(error: Error): string {
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  const { message, cause } = error;
+  return printable(cause instanceof Error ? `${message}: ${cause.message}` : message);
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }

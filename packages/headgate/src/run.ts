@@ -1,9 +1,8 @@
 /** The daemon from start to stop. */
-import { type DestinationStream, pino } from 'pino';
-import { accessLog } from './access-log.ts';
 import { toAddress, toUrl } from './address.ts';
 import { gate } from './gate.ts';
 import { listen } from './listeners.ts';
+import { logging } from './logging.ts';
 
 /** What `headgate run` was told. */
 export interface RunSettings {
@@ -26,10 +25,11 @@ const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
  * `TypeError` for wrong settings and with Node's error when it can't listen.
  */
 export async function run({ upstream, listen: where = '127.0.0.1:8080', trusted }: RunSettings) {
-  const log = pino({ base: null }, await destination());
+  const { log, finished, reopen, close: closeLog } = await logging();
+  process.on('SIGUSR1', reopen); // also where there is no file: Node's own answer is a debugger
   const { server, close } = await gate({
     upstream,
-    finished: accessLog(log),
+    finished,
     ...(trusted && { trusted }),
   });
   const { address, stop } = await listen(server, toAddress(where));
@@ -43,12 +43,7 @@ export async function run({ upstream, listen: where = '127.0.0.1:8080', trusted 
   await stop(DRAIN);
   await close();
   log.info('stopped');
-}
-
-async function destination(): Promise<DestinationStream> {
-  if (!process.stdout.isTTY) return pino.destination({ dest: 1, sync: false });
-  const { default: pretty } = await import('pino-pretty'); // several MB that a daemon doesn't need
-  return pretty({ sync: true, ignore: 'id', translateTime: 'HH:MM:ss' });
+  await closeLog();
 }
 
 function greeting(url: string, upstream: string): string {

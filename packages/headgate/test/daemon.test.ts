@@ -101,7 +101,7 @@ t.test('it says where to look and what to try, and what it says works', async (t
       status: 200,
       agent: 'mastodon',
       purpose: 'preview',
-      cache: /^Headgate; /,
+      cache: 'uri-miss',
     },
   ]);
   t.notMatch(said.out, /secret/, 'queries are not logged');
@@ -184,9 +184,20 @@ t.test(
   },
 );
 
+t.test('SIGUSR1 is for log files: it opens no debugger and disturbs nobody', async (t) => {
+  const { url: upstream } = await origin(t, page());
+  const { url, child, said, exit } = await headgate(t, [upstream, '--listen', '127.0.0.1:0']);
+  child.kill('SIGUSR1');
+  t.equal((await fetch(url)).status, 200);
+  t.notMatch(said.err, /debugger/i);
+  child.kill('SIGTERM');
+  t.match(await exit, { code: 0 });
+  t.match(said.out, /"msg":"stopped"\}\n$/, 'what was logged last is written');
+});
+
 t.test('a stop waits ten seconds, not longer', async (t) => {
   const { url: upstream } = await origin(t, () => {});
-  const { url, child, exit } = await headgate(t, [upstream, '--listen', '127.0.0.1:0']);
+  const { url, child, exit, lines } = await headgate(t, [upstream, '--listen', '127.0.0.1:0']);
   const hanging = fetch(url).catch(() => 'cut off');
   await pause(200);
   const started = Date.now();
@@ -195,6 +206,9 @@ t.test('a stop waits ten seconds, not longer', async (t) => {
   const seconds = (Date.now() - started) / 1000;
   t.ok(seconds > 9 && seconds < 15, `it took ${seconds} s`);
   t.equal(await hanging, 'cut off');
+  const [, cut, last] = lines();
+  t.match(cut, { msg: 'request', status: 499 }, 'what is cut off is reported');
+  t.match(last, { msg: 'stopped' });
 });
 
 t.test('it listens where it is told', async (t) => {

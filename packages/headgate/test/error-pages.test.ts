@@ -37,7 +37,7 @@ t.test('a page for people, JSON for programs, a line for the rest', async (t) =>
     ['text/html;q=nonsense;;,', 'text/plain; charset=utf-8'],
   ];
   for (const [accept, type] of rows)
-    t.match(
+    t.has(
       answer('UPSTREAM_UNREACHABLE', accept),
       { status: 502, headers: { 'content-type': type } },
       `${accept}`,
@@ -53,7 +53,7 @@ t.test('every status of ours has a page that says so, and none is kept', async (
   for (const [code, status] of Object.entries(STATUS_OF)) {
     const response = answer(code as keyof typeof STATUS_OF, BROWSER);
     const isPassing = status === 502 || status === 503 || status === 504;
-    t.match(response, { status, headers: { 'cache-control': 'no-store' } }, code);
+    t.has(response, { status, headers: { 'cache-control': 'no-store' } }, code);
     t.equal(response.headers['retry-after'], isPassing ? '5' : undefined, code);
     t.equal(response.text.includes('<a href="">try again</a>'), isPassing, code);
     t.ok(response.text.length < 2048, `${code} is small`);
@@ -97,7 +97,7 @@ t.test('a page of one’s own, where the fault is not the visitor’s', async (t
     const { text, headers } = answer(code, BROWSER, { page });
     t.equal(text, '<h1>We are moving house</h1>');
     t.equal(headers['content-security-policy'], undefined, 'it may bring what it likes');
-    t.match(headers, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
+    t.has(headers, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
   }
   t.match(answer('BODY_TOO_LARGE', BROWSER, { page }).text, 'That is too large');
   t.match(answer('OVERLOADED', 'application/json', { page }).text, '"status":503');

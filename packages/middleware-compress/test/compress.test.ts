@@ -195,7 +195,7 @@ t.test('fields that described the body go or change with it', async (t) => {
   t.equal(codingOf(await layer()(asking('gzip', { method: 'HEAD' }), upstream(short))), undefined);
 
   const plain = await layer()(asking('identity'), upstream(html({ headers })));
-  t.match(plain.headers, { etag: '"a"', 'content-length': String(TEXT.length) });
+  t.has(plain.headers, { etag: '"a"', 'content-length': String(TEXT.length) });
 });
 
 t.test('a client that comes back with the weak ETag gets its 304', async (t) => {
@@ -228,12 +228,12 @@ t.test('a client that comes back with the weak ETag gets its 304', async (t) => 
   t.equal((await layer()(known('W/"a"'), notFound)).status, 404);
 
   const same = upstream({ status: 304, headers: { etag, vary: 'Cookie' } });
-  t.match(
+  t.has(
     (await layer()(known('W/"a"'), same)).headers,
     { etag: 'W/"a"', vary: 'Cookie, Accept-Encoding' },
     'a 304 of the origin gets the fields of what the client has',
   );
-  t.match((await layer()(known('"a"'), same)).headers, { etag: '"a"', vary: 'Cookie' });
+  t.has((await layer()(known('"a"'), same)).headers, { etag: '"a"', vary: 'Cookie' });
 });
 
 t.test('a body that breaks off stays broken, and one that nobody wants is given up', async (t) => {
@@ -299,7 +299,7 @@ t.test('over sockets: what a slow origin writes arrives at once', async (t) => {
     });
     const port = await front(t, `http://127.0.0.1:${await listen(t, origin)}`);
     const response = await ask(port, { 'accept-encoding': coding });
-    t.match(response.headers, { 'content-encoding': coding, 'transfer-encoding': 'chunked' });
+    t.has(response.headers, { 'content-encoding': coding, 'transfer-encoding': 'chunked' });
     let bytes = Buffer.alloc(0);
     response.on('data', (chunk) => (bytes = Buffer.concat([bytes, chunk])));
     await until(() => soFar(coding, bytes) === 'first');
