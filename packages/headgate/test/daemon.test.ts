@@ -101,7 +101,7 @@ t.test('it says where to look and what to try, and what it says works', async (t
       status: 200,
       agent: 'mastodon',
       purpose: 'preview',
-      cache: 'uri-miss',
+      cache: 'miss',
     },
   ]);
   t.notMatch(said.out, /secret/, 'queries are not logged');
