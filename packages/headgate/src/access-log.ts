@@ -62,7 +62,7 @@ function said(text: string | undefined, limit?: number): string | undefined {
 
 /**
  * What Headgate's own caches did, of all that are in a Cache-Status (RFC 9211): `hit`, `stale`,
- * `collapsed`, or why the request was forwarded (`uri-miss`, `bypass` …).
+ * `collapsed`, or why the request was forwarded (`miss`, `bypass` …).
  */
 function cacheOutcome(status: string | undefined): string | undefined {
   const own = status?.split(',').findLast((member) => /^\s*headgate\s*;/i.test(member));
