@@ -96,7 +96,7 @@ t.test('what is costly or dangerous has one home', async (t) => {
     [
       /^node:(?:http|https|http2)$/,
       [
-        /^packages\/core\/src\/(?:server|serve|receive|guard|send|upstream|upgrade|connect|intercept)\.ts$/,
+        /^packages\/core\/src\/(?:server|serve|receive|guard|send|pool|upstream|upgrade|connect|intercept)\.ts$/,
         /^packages\/headgate\/src\/(?:gate|listeners|admin)\.ts$/,
       ],
     ],

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { gate, listen, toUrl } from 'headgate';
+import { gate, listen, toConfig, toUrl } from 'headgate';
 import { type DefaultTreeAdapterMap, parse, defaultTreeAdapter as tree } from 'parse5';
 
 type Node = DefaultTreeAdapterMap['node'];
@@ -41,8 +41,9 @@ const origin = createServer((req, res) => {
   res.end(pages.get(req.url ?? ''));
 });
 const behind = await listen(origin, { host: '127.0.0.1', port: 0 });
-const { server, close } = await gate({ upstream: toUrl(behind.address) });
-const front = await listen(server, { host: '127.0.0.1', port: 0 });
+const config = await toConfig({ sites: [{ upstream: toUrl(behind.address) }] });
+const { server, close } = await gate(config);
+const front = await listen(server(), { host: '127.0.0.1', port: 0 });
 
 const rows: Row[] = [];
 for (const [path, page] of pages) {

@@ -2,6 +2,7 @@ export {
   discard,
   EMPTY,
   readBody,
+  whenOver,
   withBody,
 } from './body.ts';
 export { type ErrorCode, HeadgateError, STATUS_OF, toHeadgateError } from './errors.ts';
