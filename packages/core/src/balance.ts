@@ -58,7 +58,6 @@ export function balancer(count: number, now: () => number = Date.now): Balancer 
       };
       try {
         const response = await handler(request);
-        member.restUntil = 0;
         whenOver(response.body, leave);
         return response;
       } catch (error) {

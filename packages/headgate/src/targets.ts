@@ -72,7 +72,8 @@ export function targetsOf(site: SiteConfig): Targets {
 }
 
 /** The answer of a route that asks no application. */
-function ownAnswer({ path, redirect, status }: RouteSettings): Handler | undefined {
+function ownAnswer({ path, redirect, status, files }: RouteSettings): Handler | undefined {
+  if (files !== undefined) throw new TypeError('files: this version serves no files yet');
   if (status !== undefined) return answer(status);
   if (redirect === undefined) return undefined;
   return async ({ method, url }) => {

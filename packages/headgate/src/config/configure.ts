@@ -1,4 +1,5 @@
 /** From what somebody wrote to what is in force: all of it checked, presets and files read, plugins found. */
+import { resolve } from 'node:path';
 import type { Plugin } from '@headgate/core';
 import { loadPlugin } from '../plugins.ts';
 import { expandSite } from '../presets/expand.ts';
@@ -20,7 +21,7 @@ export interface ChainEntry {
   readonly options: unknown;
 }
 
-/** A site in force. In upstreams, `ca` holds the certificates themselves. */
+/** A site in force. In upstreams, `ca` holds the certificates themselves; `files` are absolute. */
 export interface SiteConfig
   extends Pick<
     SiteSettings,
@@ -68,7 +69,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     const path: Path = ['sites', index];
     const chain = chains[index] ?? [];
     const { hosts = [], name = hosts[0] ?? 'default' } = site;
-    return { ...withCertificates(site, folder, path, faults), hosts, name, chain };
+    return { ...withFiles(site, folder, path, faults), hosts, name, chain };
   });
   if (faults.length > 0) return { faults };
   const { listen, watch, scheme } = settings;
@@ -141,7 +142,8 @@ async function chainEntry(
   return undefined;
 }
 
-function withCertificates<T extends Pick<SiteSettings, 'upstream' | 'routes'>>(
+/** The site with its files read, or their places made absolute. */
+function withFiles<T extends Pick<SiteSettings, 'upstream' | 'routes'>>(
   site: T,
   folder: string,
   path: Path,
@@ -151,6 +153,9 @@ function withCertificates<T extends Pick<SiteSettings, 'upstream' | 'routes'>>(
     part.upstream
       ? { ...part, upstream: readCertificates(part.upstream, folder, [...at, 'upstream'], faults) }
       : part;
-  const routes = site.routes.map((route, index) => read(route, [...path, 'routes', index]));
+  const routes = site.routes.map((route, index) => ({
+    ...read(route, [...path, 'routes', index]),
+    ...(route.files !== undefined && { files: resolve(folder, route.files) }),
+  }));
   return { ...read(site, path), routes };
 }
