@@ -226,7 +226,7 @@ t.test('fields are set on 2xx and 3xx, where the application sent none', async (
         upstream: origin.url,
         hsts: true,
         headers: { 'X-Frame-Options': 'DENY', 'X-A': 'site', 'X-B': 'site' },
-        routes: [{ path: '/r', headers: { 'x-a': 'route', 'X-B': null } }],
+        routes: [{ path: '/r', headers: { 'x-a': 'route', 'x-b': null } }],
       },
     ],
   });

@@ -5,7 +5,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, request as httpRequest, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, type Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import {
+  type Body,
+  type Handler,
+  type ProxyRequest,
+  type ProxyResponse,
+  type Site,
+  withFields,
+} from '@headgate/core';
 import { gate, toConfig, type WrittenConfig } from 'headgate';
 import t, { type Test } from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -57,45 +66,108 @@ t.test('a WebSocket and a request under way go on as they began', async (t) => {
   socket.terminate();
 });
 
-t.test('the old layers close when the last who entered them is out, not before', async (t) => {
+t.test('the old layers close when the last who needs them is out, not before', async (t) => {
   const path = join(folder(t), 'mine.mjs');
   writeFileSync(
     path,
     `export const plugin = {
       name: 'mine',
       options: { '~standard': { version: 1, vendor: 'mine', validate: (value) => ({ value }) } },
-      create: ({ closed }) => ({
-        middleware: (request, next) => next(request),
-        close: async () => void closed.push('closed'),
+      create: ({ parts: { layer, close } }, site) => ({
+        middleware: (request, next) => layer(request, next, site),
+        close: async () => close(),
       }),
     };`,
   );
-  const closed: string[] = [];
   let pending: ServerResponse | undefined;
   const origin = createServer((_req, res) => {
     pending = res;
     res.write('begun ');
   });
+  new WebSocketServer({ server: origin });
   const opened = new Set<unknown>();
   origin.on('connection', (socket) => {
     opened.add(socket);
     socket.once('close', () => opened.delete(socket));
   });
   const url = `http://127.0.0.1:${await listen(t, origin)}`;
-  const gateway = await open(t, {
-    sites: [{ upstream: url, middleware: [{ use: path, closed }] }],
-  });
-  const slow = talk(gateway.port, GET);
-  await until(() => pending !== undefined);
-  await gateway.reload({ sites: [{ upstream: url, middleware: [] }] });
-  await new Promise((done) => setTimeout(done, 50));
-  t.same(closed, []);
-  pending?.end('ended');
-  t.match((await slow).text, /ended/);
-  await until(() => closed.length > 0);
-  t.same(closed, ['closed']);
+  const response = (body: Body) => ({ status: 200, headers: withFields({}, {}), body });
+  type Layer = (request: ProxyRequest, next: Handler, site: Site) => Promise<ProxyResponse>;
+
+  /** Begins something, reloads, ends it, and looks when the layer was closed. */
+  const during = async (layer: Layer, begin: (port: number) => Promise<() => void>) => {
+    let isClosed = false;
+    const close = () => {
+      isClosed = true;
+    };
+    const use = { use: path, parts: { layer, close } };
+    const gateway = await open(t, { sites: [{ upstream: url, middleware: [use] }] });
+    pending = undefined;
+    const end = await begin(gateway.port);
+    await gateway.reload({ sites: [{ upstream: url, middleware: [] }] });
+    await new Promise((done) => setTimeout(done, 50));
+    const wasClosed = isClosed;
+    end();
+    await until(() => isClosed);
+    return { wasClosed, isClosed };
+  };
+  const isRight = { wasClosed: false, isClosed: true };
+
+  const passed = await during(
+    (request, next) => next(request),
+    async (port) => {
+      void talk(port, GET);
+      await until(() => pending !== undefined);
+      return () => pending?.end();
+    },
+  );
+  t.same(passed, isRight, 'an answer of the application');
+
+  const own = new PassThrough();
+  const made = await during(
+    async () => response(own),
+    async (port) => {
+      void talk(port, GET);
+      await until(() => own.listenerCount('data') > 0);
+      return () => own.end();
+    },
+  );
+  t.same(made, isRight, 'an answer of its own');
+
+  const fetched = await during(
+    async (request, _next, { background }) => {
+      void background(request).then(({ body }) => (body as Readable).resume());
+      return response(Buffer.from('at once'));
+    },
+    async (port) => {
+      await talk(port, GET);
+      await until(() => pending !== undefined);
+      return () => pending?.end();
+    },
+  );
+  t.same(fetched, isRight, 'what it fetches with nobody behind it');
+
+  const waits = Promise.withResolvers<ProxyResponse>();
+  const left = await during(
+    () => waits.promise,
+    async (port) => {
+      await talk(port, GET, { patience: 50 });
+      return () => waits.resolve(response(Buffer.from('too late')));
+    },
+  );
+  t.same(left, isRight, 'what it does for a client that left');
+
+  const tunnel = await during(
+    (request, next) => next(request),
+    async (port) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}`);
+      await once(socket, 'open');
+      return () => socket.terminate();
+    },
+  );
+  t.same(tunnel, isRight, 'a WebSocket beside it');
   await until(() => opened.size === 0);
-  t.equal(opened.size, 0, 'its idle connections are closed too');
+  t.equal(opened.size, 0, 'no connection to the application is left of all that');
 });
 
 t.test('what was kept of previews is still there', async (t) => {
