@@ -1,6 +1,13 @@
 /** Where a route leads: the application, another place, or a plain answer. */
 import { STATUS_CODES } from 'node:http';
-import { EMPTY, type Handler, type ProxyResponse, withFields } from '@headgate/core';
+import {
+  compose,
+  EMPTY,
+  type Handler,
+  type Middleware,
+  type ProxyResponse,
+  withFields,
+} from '@headgate/core';
 import type { Tunnel } from '@headgate/core/upgrade';
 import type { SiteConfig } from './config/configure.ts';
 import type { RouteSettings, SiteSettings, UpstreamSettings } from './config/schema.ts';
@@ -40,10 +47,12 @@ export function targetsOf(site: SiteConfig): Targets {
     groups.set(upstream, group);
     return group;
   };
-  const toTarget = (shared: Shared, answered?: Handler): Target => {
+  const toTarget = (shared: Shared, route?: RouteSettings): Target => {
     const { upstream, headers, timeouts, bodyLimit } = shared;
+    const answered = route && ownAnswer(route);
     const asked = answered || !upstream ? undefined : groupOf(upstream).within(timeouts);
-    const handler = answered ?? asked?.handler ?? answer(404);
+    const layers = route?.files === undefined ? [] : [fileLayer(route.files)];
+    const handler = compose(layers, answered ?? asked?.handler ?? answer(404));
     return {
       handler: withResponseFields({ headers, hsts: site.hsts }, handler),
       ...(asked && { tunnel: asked.tunnel }),
@@ -60,7 +69,7 @@ export function targetsOf(site: SiteConfig): Targets {
       timeouts: { ...timeouts, ...route.timeouts },
       bodyLimit: route.bodyLimit ?? bodyLimit,
     };
-    return { path: route.path, target: toTarget(shared, ownAnswer(route)) };
+    return { path: route.path, target: toTarget(shared, route) };
   });
   const find = routeTable(routes);
   return {
@@ -72,8 +81,7 @@ export function targetsOf(site: SiteConfig): Targets {
 }
 
 /** The answer of a route that asks no application. */
-function ownAnswer({ path, redirect, status, files }: RouteSettings): Handler | undefined {
-  if (files !== undefined) throw new TypeError('files: this version serves no files yet');
+function ownAnswer({ path, redirect, status }: RouteSettings): Handler | undefined {
   if (status !== undefined) return answer(status);
   if (redirect === undefined) return undefined;
   return async ({ method, url }) => {
@@ -81,6 +89,11 @@ function ownAnswer({ path, redirect, status, files }: RouteSettings): Handler | 
     const headers = withFields({}, { location: redirectTo(redirect, path, url) });
     return { status: isSafe ? 301 : 308, headers, body: EMPTY };
   };
+}
+
+/** What serves the files of a folder, and asks the site for what is not there. */
+function fileLayer(_folder: string): Middleware {
+  throw new TypeError('files: no files are served yet');
 }
 
 function answer(status: number): Handler {

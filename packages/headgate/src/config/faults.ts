@@ -110,10 +110,19 @@ function explain(
       return within(issue.issues ?? []).map((fault) => ({ ...fault, isKey: true }));
     case 'invalid_union': {
       if (issue.message !== 'Invalid input') break;
-      const fitting = (issue.errors ?? []).filter((branch) => !branch.some(isOfOtherKind));
+      const branches = issue.errors ?? [];
+      const choices = branches.map(([first, more]) => (more ? undefined : first?.values));
+      if (choices.every((values) => values !== undefined))
+        return explain(
+          { ...issue, code: 'invalid_value', values: choices.flat() },
+          above,
+          written,
+          names,
+        );
+      const fitting = branches.filter((branch) => !branch.some(isOfOtherKind));
       const best = fitting.toSorted((one, other) => one.length - other.length)[0];
       if (best) return within(best);
-      const kinds = (issue.errors ?? []).flat().flatMap(({ expected }) => toKind(expected));
+      const kinds = branches.flat().flatMap(({ expected }) => toKind(expected));
       return [{ path, message: mustBe([...new Set(kinds)].join(' or '), partAt(written, path)) }];
     }
     case 'invalid_type':

@@ -31,7 +31,8 @@ export function expandSite(written: WrittenSite): WrittenSite {
 /** The layers that send people to a CDN for what is under `paths`, and allow them to go there. */
 function mediaFrom(cdn: string, paths: readonly string[]): NonNullable<WrittenSite['middleware']> {
   const base = cdn.replace(/\/+$/, '');
-  const rules = paths.map((path) => ({ from: path, to: base + path }));
+  const folders = paths.map((path) => (path.endsWith('/') ? path : `${path}/`));
+  const rules = folders.map((folder) => ({ from: folder, to: base + folder }));
   return [{ use: 'media-redirect', rules }, 'csp'];
 }
 
