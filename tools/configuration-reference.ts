@@ -89,7 +89,7 @@ function environment(): string {
     [
       `\`${CONFIG_VARIABLE}\``,
       'The file. Default: `headgate.yaml` in the working folder, if it is there.',
-      '',
+      'the file itself',
     ],
     ...VARIABLES.map(({ name, describes, path }) => [
       `\`${name}\``,
