@@ -1,3 +1,4 @@
+export { type Balancer, balancer } from './balance.ts';
 export {
   discard,
   EMPTY,
@@ -17,6 +18,7 @@ export {
   type ProxyResponse,
 } from './exchange.ts';
 export { field, fields, toEndToEnd, toHeaders, withFields } from './headers.ts';
+export { limit } from './limit.ts';
 export { type OptionsSchema, toSettings } from './options.ts';
 export type { Layer, MediaHost, Plugin, Site } from './plugin.ts';
 export type { CacheStore, Keep } from './store.ts';

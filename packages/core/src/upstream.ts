@@ -8,8 +8,6 @@ import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd, toRaw } from './headers.ts';
 import { type ConnectionOptions, poolOf } from './pool.ts';
 
-export { type Balancer, balancer } from './balance.ts';
-export { limit } from './limit.ts';
 export { toOrigin } from './origin.ts';
 
 /** How long an upstream is waited for. Milliseconds. */

@@ -18,7 +18,7 @@ export async function loadPlugin(use: string, folder: string): Promise<Plugin> {
   const { plugin } = await load(url, use);
   if (!isPlugin(plugin))
     throw new TypeError(
-      `is not a middleware: "${use}" must export a plugin of { name, options, create }, see docs/middleware.md`,
+      `is not a middleware: "${use}" must export a plugin of { name, options, create }`,
     );
   return plugin;
 }

@@ -1,5 +1,4 @@
 /** Where a route leads: the application, another place, or a plain answer. */
-import { STATUS_CODES } from 'node:http';
 import {
   compose,
   EMPTY,
@@ -14,6 +13,8 @@ import type { RouteSettings, SiteSettings, UpstreamSettings } from './config/sch
 import { withResponseFields } from './response-fields.ts';
 import { redirectTo, routeTable } from './routes.ts';
 import { type UpstreamGroup, upstreamGroup } from './upstream-group.ts';
+
+const REASONS = { 403: 'Forbidden', 404: 'Not Found', 410: 'Gone' };
 
 /** What answers a request, and what is allowed to it. */
 export interface Target {
@@ -96,11 +97,11 @@ function fileLayer(_folder: string): Middleware {
   throw new TypeError('files: no files are served yet');
 }
 
-function answer(status: number): Handler {
+function answer(status: keyof typeof REASONS): Handler {
   return async (): Promise<ProxyResponse> => ({
     status,
     headers: withFields({}, { 'content-type': 'text/plain; charset=utf-8' }),
-    body: Buffer.from(`${status} ${STATUS_CODES[status]}\n`),
+    body: Buffer.from(`${status} ${REASONS[status]}\n`),
   });
 }
 

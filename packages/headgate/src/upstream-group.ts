@@ -1,7 +1,7 @@
 /** An upstream as it is configured: one address or several, with its limits, asked in both ways. */
-import type { Handler } from '@headgate/core';
+import { balancer, type Handler, limit } from '@headgate/core';
 import { type Tunnel, tunnelTo } from '@headgate/core/upgrade';
-import { balancer, limit, toOrigin, upstreamTo } from '@headgate/core/upstream';
+import { toOrigin, upstreamTo } from '@headgate/core/upstream';
 import type { SiteSettings, UpstreamSettings } from './config/schema.ts';
 
 /** An upstream that can be asked with different patience. */
