@@ -329,7 +329,10 @@ t.test(
       cdn: 'https://cdn.example/',
       cdnPaths: ['/avatars'],
       timeouts: { head: '30s' },
-      routes: [{ path: '/packs/', status: 404 }],
+      routes: [
+        { path: '/', files: 'public' },
+        { path: '/packs/', status: 404 },
+      ],
     });
     t.match(mastodon, {
       bodyLimit: '99MiB',

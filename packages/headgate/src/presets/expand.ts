@@ -10,10 +10,12 @@ export function expandSite(written: WrittenSite): WrittenSite {
   const { streamingPath } = preset ?? {};
   const headers = merged(given.headers, own.headers);
   const timeouts = merged(given.timeouts, own.timeouts);
+  const isForAll = ({ path }: { readonly path: string }) => path === '/';
   const routes = [
-    ...(own.routes ?? []),
+    ...(own.routes ?? []).filter((route) => !isForAll(route)),
     ...(streamingPath && streaming ? [{ path: streamingPath, upstream: streaming }] : []),
     ...(given.routes ?? []),
+    ...(own.routes ?? []).filter(isForAll), // before them, it would take theirs too
   ];
   const upstream = own.upstream && withSettings(own.upstream, preset?.upstream);
   const paths = [...(preset?.cdnPaths ?? []), ...cdnPaths];
