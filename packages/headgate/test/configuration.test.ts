@@ -354,7 +354,8 @@ t.test(
       { path: '/packs/', status: 404 },
       { path: '/api/v1/streaming', upstream: ['http://127.0.0.1:4000', 'http://127.0.0.1:4001'] },
     ]);
-    t.match(mastodon.routes?.at(-1), {
+    t.match(mastodon.routes?.at(-1), { path: '/', files: 'public' });
+    t.match(mastodon.routes?.at(-2), {
       path: '/system/',
       headers: { 'Content-Security-Policy': "default-src 'none'; form-action 'none'" },
     });
