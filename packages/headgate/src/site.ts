@@ -31,6 +31,7 @@ export async function openSite(
   { store, counted }: SiteParts,
 ): Promise<OpenSite> {
   const targets = targetsOf({ name, hosts, chain, ...config });
+  const names = hosts.includes('*') ? [] : hosts;
   const mediaHosts = chain.flatMap(({ plugin, options }) => plugin.mediaHosts?.(options) ?? []);
 
   // From the innermost outwards, so that each layer can be given the chain below it.
@@ -40,7 +41,7 @@ export async function openSite(
     const background = handler;
     const site: Site = Object.freeze({
       name,
-      hosts,
+      hosts: names,
       mediaHosts,
       store: namespaced(store, `${name}/${plugin.name}`),
       background,

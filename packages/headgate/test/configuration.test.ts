@@ -7,9 +7,11 @@ import { fileURLToPath } from 'node:url';
 import type { WrittenSite } from 'headgate';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
+import { z } from 'zod';
 import { reference } from '../../../tools/configuration-reference.ts';
 import { configure } from '../src/config/configure.ts';
 import { VARIABLES } from '../src/config/environment.ts';
+import { toFaults } from '../src/config/faults.ts';
 import { type Loading, load } from '../src/config/load.ts';
 import { suggest } from '../src/config/suggest.ts';
 import { expandSite } from '../src/presets/expand.ts';
@@ -275,8 +277,23 @@ t.test('what does not fit together is told', async (t) => {
     t.equal(faults.length, 1, String(problem));
   }
   const site = { upstream: UPSTREAM };
+  const pairs: [one: object, other: object, path: (string | number)[]][] = [
+    [{}, { hosts: ['*'] }, ['hosts']],
+    [{ hosts: ['*'] }, { hosts: ['a.example', '*'] }, ['hosts']],
+    [{ hosts: ['a.example'] }, { name: 'a.example', hosts: ['b.example'] }, ['name']],
+    [{ hosts: ['a.example'] }, { name: 'b', hosts: ['b.example', 'A.example'] }, ['hosts', 1]],
+  ];
+  for (const [one, other, path] of pairs) {
+    const sites = [one, other].map((part) => ({ ...site, ...part }));
+    const { faults } = await configure({ sites }, ROOT);
+    t.same(
+      faults.map((fault) => fault.path),
+      [['sites', 1, ...path]],
+      path.join('.'),
+    );
+  }
   const { faults } = await configure({ sites: [site, site] }, ROOT);
-  t.match(faults, [{ path: ['sites', 1, 'hosts'], message: /another site takes every name/ }]);
+  t.match(faults, [{ path: ['sites', 1, 'hosts'], message: /takes every name, as another/ }]);
   const other = { sites: [site, { ...site, hosts: ['a.example'] }] };
   t.same((await configure(other, ROOT)).faults, []);
 });
@@ -305,6 +322,16 @@ t.test('a plugin of any schema library says where its options are wrong', async 
   t.equal(faults.length, 5);
 });
 
+t.test('a choice between values names them all', async (t) => {
+  const status = z.union([z.literal(301), z.literal(302), z.literal(307)]);
+  const schema = z.strictObject({ status });
+  const written = { status: 303 };
+  const issues = schema.safeParse(written).error?.issues ?? [];
+  t.same(toFaults(issues, written, schema, ['rules', 0]), [
+    { path: ['rules', 0, 'status'], message: 'must be 301, 302, 307, got 303' },
+  ]);
+});
+
 t.test('slips of the pen are recognised, strangers are not', async (t) => {
   const known = ['upstream', 'hosts', 'headers', 'hsts', 'path'];
   for (const [written, meant] of [
@@ -313,6 +340,7 @@ t.test('slips of the pen are recognised, strangers are not', async (t) => {
     ['Upstream', 'upstream'],
     ['host', 'hosts'],
     ['pth', 'path'],
+    ['ptah', 'path'],
     ['certificate', undefined],
     ['xy', undefined],
   ] as const)
@@ -402,7 +430,7 @@ t.test('init, check, schema: from nothing to a file that is right', async (t) =>
   const text = readFileSync(join(here, 'plume.yaml'), 'utf8');
   writeFileSync(join(here, 'plume.yaml'), `${text}    compress: false\n`);
   const checked = await headgate(here, ['check', 'plume.yaml']);
-  t.match(checked, { code: 0, out: 'plume.yaml is right: *\n', err: '' });
+  t.match(checked, { code: 0, out: 'plume.yaml is right: default\n', err: '' });
   const again = await headgate(here, ['init', 'plume', 'plume.yaml']);
   t.match(again, { code: 1, err: /plume\.yaml is there already/ });
   const stranger = await headgate(here, ['init', 'pixelfed']);

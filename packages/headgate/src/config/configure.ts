@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Plugin } from '@headgate/core';
 import { loadPlugin } from '../plugins.ts';
 import { expandSite } from '../presets/expand.ts';
-import { crossCheck } from './cross-checks.ts';
+import { crossCheck, nameFor } from './cross-checks.ts';
 import { type Fault, type Path, partAt, toFaults, toText } from './faults.ts';
 import { readCertificates, readTrusted, type Trusted } from './read.ts';
 import {
@@ -68,7 +68,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
   const sites = settings.sites.map((site, index) => {
     const path: Path = ['sites', index];
     const chain = chains[index] ?? [];
-    const { hosts = [], name = hosts[0] ?? 'default' } = site;
+    const { hosts = [], name = nameFor(hosts) } = site;
     return { ...withFiles(site, folder, path, faults), hosts, name, chain };
   });
   if (faults.length > 0) return { faults };

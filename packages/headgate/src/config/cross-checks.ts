@@ -9,12 +9,20 @@ const TARGETS = ['upstream', 'files', 'redirect', 'status'];
 /** The faults between the parts of `config`, as far as it has the right shape. */
 export function crossCheck(config: unknown): Fault[] {
   const sites = mappings(isMapping(config) ? config.sites : undefined);
+  const every = everyName(sites);
+  const others = sites.filter(([, index]) => !every.some(({ path }) => path[1] === index));
   return [
     ...sites.flatMap(([site, index]) => checkSite(site, ['sites', index])),
-    ...twice(sites, 'name', ([site]) => [site.name]),
-    ...twice(sites, 'hosts', ([site]) => (Array.isArray(site.hosts) ? site.hosts : [])),
-    ...everyName(sites),
+    ...twice(others, 'name', ({ name, hosts }) => [name ?? nameFor(hosts)]),
+    ...twice(sites, 'hosts', ({ hosts }) => (Array.isArray(hosts) ? hosts : [])),
+    ...every,
   ];
+}
+
+/** What a site without a name is called. */
+export function nameFor(hosts: unknown): string {
+  const names: unknown[] = Array.isArray(hosts) ? hosts : [];
+  return String(names.find((host) => host !== '*') ?? 'default');
 }
 
 function checkSite(site: Written, at: Path): Fault[] {
@@ -67,32 +75,29 @@ function targets(route: Written): string[] {
 function twice(
   sites: readonly (readonly [Written, number])[],
   what: string,
-  saidBy: (site: readonly [Written, number]) => readonly unknown[],
+  saidBy: (site: Written) => readonly unknown[],
 ): Fault[] {
   const seen = new Set<string>();
   const faults: Fault[] = [];
-  for (const site of sites)
+  for (const [site, index] of sites)
     for (const [position, said] of saidBy(site).entries()) {
-      if (typeof said !== 'string') continue;
+      if (typeof said !== 'string' || said === '*') continue;
       const key = said.toLowerCase();
-      const path = ['sites', site[1], what, ...(what === 'hosts' ? [position] : [])];
+      const path = ['sites', index, what, ...(what === 'hosts' ? [position] : [])];
       if (seen.has(key)) faults.push({ path, message: `"${said}" is another site's already` });
       seen.add(key);
     }
   return faults;
 }
 
-/** Sites without hosts take every name, so there can be one of them. */
+/** One site alone can take every name. */
 function everyName(sites: readonly (readonly [Written, number])[]): Fault[] {
-  const all = sites.filter(
-    ([{ hosts }]) => hosts === undefined || (Array.isArray(hosts) && hosts.includes('*')),
-  );
-  return all
+  return sites
+    .filter(([{ hosts }]) => hosts === undefined || (Array.isArray(hosts) && hosts.includes('*')))
     .slice(1)
-    .filter(([{ hosts }]) => hosts === undefined)
     .map(([, index]) => ({
       path: ['sites', index, 'hosts'],
-      message: 'is missing: another site takes every name already; write the names of this one',
+      message: 'takes every name, as another site does already; write the names of this one',
     }));
 }
 

@@ -101,7 +101,9 @@ const site = z.strictObject({
     .string()
     .regex(/^[\w.*-]+$/, { error: 'must be letters, digits, dots and dashes' })
     .optional()
-    .describe('In logs, metrics and the store. Default: the first of `hosts`, else `default`.'),
+    .describe(
+      'In logs, metrics and the store. Default: the first name in `hosts`, else `default`.',
+    ),
   hosts: z
     .array(values.hostPattern)
     .min(1)
