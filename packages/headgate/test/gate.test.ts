@@ -1,9 +1,11 @@
 /** A configuration at work, through real sockets: hosts, routes, limits, who is believed, reloads. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Finished } from '@headgate/core';
 import { type GateParts, gate, toConfig, type WrittenConfig } from 'headgate';
 import t, { type Test } from 'tap';
@@ -279,6 +281,92 @@ t.test(
     t.equal(origin.requests.length, 3);
   },
 );
+
+t.test('an upstream is asked as it is configured, for requests and WebSockets', async (t) => {
+  const fixture = (name: string) =>
+    fileURLToPath(new URL(`../../core/test/fixtures/${name}`, import.meta.url));
+  const pem = (name: string) => readFileSync(fixture(name));
+  const hosts: (string | undefined)[] = [];
+  const origins = await Promise.all(
+    ['one', 'two'].map(async (name) => {
+      const server = createTlsServer(
+        { cert: pem('localhost.pem'), key: pem('localhost-key.pem') },
+        ({ headers }, res) => {
+          hosts.push(headers.host);
+          res.end(name);
+        },
+      );
+      new WebSocketServer({ server }).on('connection', (socket, { headers }) => {
+        hosts.push(headers.host);
+        socket.send(name);
+      });
+      return `https://127.0.0.1:${await listen(t, server)}`;
+    }),
+  );
+  const ca = fixture('localhost.pem');
+  const both = async (written: WrittenConfig) => {
+    const { port } = await open(t, written);
+    const heard = new Set<string>();
+    for (let i = 0; i < 2; i++) {
+      heard.add((await talk(port, get('a.example'))).messages[0]?.body ?? '');
+      const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { host: 'a.example' } });
+      socket.on('error', () => {});
+      const first = once(socket, 'message').then(([data]) => String(data));
+      heard.add(await first.catch(() => 'refused'));
+      socket.terminate();
+    }
+    return [...heard].toSorted();
+  };
+  const name = 'internal.example';
+  t.same(await both({ sites: [{ upstream: { to: origins, ca, host: 'upstream' } }] }), [
+    'one',
+    'two',
+  ]);
+  t.same([...new Set(hosts.splice(0))].toSorted(), origins.map((url) => url.slice(8)).toSorted());
+  t.same(await both({ sites: [{ upstream: { to: origins, verify: false, host: name } }] }), [
+    'one',
+    'two',
+  ]);
+  t.same([...new Set(hosts.splice(0))], [name]);
+  const misnamed = { to: origins, ca, servername: name };
+  t.same((await both({ sites: [{ upstream: misnamed }] })).at(-1), 'refused');
+  t.same(hosts, []);
+});
+
+t.test('connections are limited where it is said, through all routes together', async (t) => {
+  const asked: string[] = [];
+  const answers: (() => void)[] = [];
+  const origin = await rawOrigin(t, (socket, { head }) => {
+    asked.push(head.split(' ')[1] ?? '');
+    answers.push(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+  });
+  const { port } = await open(t, {
+    sites: [
+      {
+        upstream: { to: origin.url, connections: 1 },
+        routes: [{ path: '/b', timeouts: { connect: '1s', idle: '1s' } }],
+      },
+    ],
+  });
+  const both = [talk(port, get('a.example', '/a')), talk(port, get('a.example', '/b'))];
+  await until(() => asked.length > 0);
+  await new Promise((done) => setTimeout(done, 50));
+  t.equal(asked.length, 1);
+  answers[0]?.();
+  await until(() => asked.length > 1);
+  answers[1]?.();
+  for (const { messages } of await Promise.all(both)) t.equal(messages[0]?.body, 'ok');
+});
+
+t.test('a silent WebSocket is closed after its own time', async (t) => {
+  const origin = createServer();
+  new WebSocketServer({ server: origin });
+  const upstream = `http://127.0.0.1:${await listen(t, origin)}`;
+  const { port } = await open(t, { sites: [{ upstream, timeouts: { tunnel: 100 } }] });
+  const socket = new WebSocket(`ws://127.0.0.1:${port}`);
+  await once(socket, 'open');
+  t.same(await once(socket, 'close').then(([code]) => code), 1006);
+});
 
 t.test("a route's patience is its own", async (t) => {
   const origin = await rawOrigin(t, () => {});

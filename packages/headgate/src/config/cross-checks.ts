@@ -9,13 +9,14 @@ const TARGETS = ['upstream', 'files', 'redirect', 'status'];
 /** The faults between the parts of `config`, as far as it has the right shape. */
 export function crossCheck(config: unknown): Fault[] {
   const sites = mappings(isMapping(config) ? config.sites : undefined);
-  const every = everyName(sites);
-  const others = sites.filter(([, index]) => !every.some(({ path }) => path[1] === index));
+  const unnamed = sites.flatMap(([{ name, hosts }]) =>
+    name === undefined ? [nameFor(hosts)] : [],
+  );
   return [
     ...sites.flatMap(([site, index]) => checkSite(site, ['sites', index])),
-    ...twice(others, 'name', ({ name, hosts }) => [name ?? nameFor(hosts)]),
+    ...twice(sites, 'name', ({ name }) => [name], unnamed),
     ...twice(sites, 'hosts', ({ hosts }) => (Array.isArray(hosts) ? hosts : [])),
-    ...every,
+    ...everyName(sites),
   ];
 }
 
@@ -71,13 +72,14 @@ function targets(route: Written): string[] {
   return TARGETS.filter((name) => route[name] !== undefined);
 }
 
-/** A fault for everything that an earlier site has said already. */
+/** A fault for everything that an earlier site has said already, or that is `taken`. */
 function twice(
   sites: readonly (readonly [Written, number])[],
   what: string,
   saidBy: (site: Written) => readonly unknown[],
+  taken: readonly string[] = [],
 ): Fault[] {
-  const seen = new Set<string>();
+  const seen = new Set(taken.map((name) => name.toLowerCase()));
   const faults: Fault[] = [];
   for (const [site, index] of sites)
     for (const [position, said] of saidBy(site).entries()) {
