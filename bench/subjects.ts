@@ -3,7 +3,7 @@ import { Agent, createServer as createHttpServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net';
 import { createServer } from '@headgate/core/server';
 import { upstreamTo } from '@headgate/core/upstream';
-import { gate } from 'headgate';
+import { gate, toConfig } from 'headgate';
 import httpProxy from 'http-proxy-3';
 
 const subjects: Record<string, (argument: string) => Server | Promise<Server>> = {
@@ -19,7 +19,8 @@ const subjects: Record<string, (argument: string) => Server | Promise<Server>> =
     return createHttpServer((req, res) => proxy.web(req, res));
   },
   'headgate, empty chain': (url) => createServer({ handler: upstreamTo(url).handler }),
-  'headgate, default chain': async (upstream) => (await gate({ upstream })).server,
+  'headgate, default chain': async (upstream) =>
+    (await gate(await toConfig({ sites: [{ upstream }] }))).server(),
 };
 
 process.on('SIGINT', () => process.exit());

@@ -1,6 +1,6 @@
 /** What `npm start` runs: the example site, Headgate in front of it, and what to try. */
 import type { Server } from 'node:http';
-import { gate, type Listener, listen, toUrl } from 'headgate';
+import { gate, type Listener, listen, toConfig, toUrl } from 'headgate';
 import { site } from './site.ts';
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
@@ -9,8 +9,9 @@ const behind = await listenAt(
   3000,
   site((line) => console.log(`the site was asked:  ${line}`)),
 );
-const { server, close } = await gate({ upstream: toUrl(behind.address) });
-const front = await listenAt(8080, server);
+const config = await toConfig({ sites: [{ upstream: toUrl(behind.address) }] });
+const { server, close } = await gate(config);
+const front = await listenAt(8080, server());
 const url = toUrl(front.address);
 
 console.log(`An example site is at ${toUrl(behind.address)}, and Headgate stands in front of it:

@@ -14,6 +14,12 @@ export function discard(body: Body): void {
   body.destroy();
 }
 
+/** Calls `over` once: when a body has come to its end or was given up, at once for a buffer. */
+export function whenOver(body: Body, over: () => void): void {
+  if (body instanceof Readable && !body.closed) body.once('close', over);
+  else over();
+}
+
 /**
  * Reads a body to its end. Rejects with `BODY_TOO_LARGE` past `limit` bytes, and with the body's
  * own error if it breaks off; either way the body is discarded.

@@ -1,10 +1,35 @@
 /** Who is asking, and over what: reading the claims of proxies in front, and making our own. */
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
 import type { Headers, ProxyRequest } from './exchange.ts';
 import { field } from './headers.ts';
 
 /** What is known of a client: its address and the scheme that it used. */
 export type Origination = Pick<ProxyRequest, 'client' | 'scheme'>;
+
+/** Finds out who a client is: from its connection's address, or from what a trusted proxy says. */
+export type OriginationReader = (
+  peer: string,
+  isEncrypted: boolean,
+  headers: () => Headers,
+) => Origination;
+
+/** A field by which a proxy shows that it is one of ours. */
+export interface ProxySecret {
+  /** Name of the field, in lower case. */
+  readonly header: string;
+  readonly value: string;
+}
+
+/** What besides addresses decides who is believed. */
+export interface Trust {
+  /** Whoever sends one of these is trusted, wherever from: for CDNs, whose addresses change. */
+  readonly secrets?: readonly ProxySecret[];
+  /** Scheme of every request, where something else ends TLS. Default: what is seen or said. */
+  readonly scheme?: ProxyRequest['scheme'];
+  /** Told of each request whose forwarding field is not believed. */
+  readonly onIgnored?: (peer: string, field: string) => void;
+}
 
 /** Bytes of Forwarded that are read, at its end, where the nearest proxies write: reading is quadratic. */
 const MAX_FORWARDED = 1_024;
@@ -44,6 +69,9 @@ const CLAIMS = new Set([
   'x-rewrite-url',
 ]);
 
+/** Fields by which proxies tell who their client is. */
+const FORWARDING = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded'];
+
 /**
  * True for a field that nobody but a proxy of the site's own may set: forwarding and override
  * fields, and any name with `_`, which CGI-like applications read as the same name with `-`.
@@ -59,19 +87,31 @@ export function isClaim(name: string): boolean {
  */
 export function originationBy(
   trusted: readonly string[] = [],
-): (peer: string, isEncrypted: boolean, headers: () => Headers) => Origination {
+  { secrets = [], scheme: stated, onIgnored }: Trust = {},
+): OriginationReader {
   const proxies = blockList(trusted);
   const isTrusted = (address: string) =>
     proxies?.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4') ?? false;
+  const hashed = secrets.map(({ header, value }) => ({ header, hash: hash(value) }));
+  const knowsSecret = (headers: Headers) =>
+    hashed.some(({ header, hash: secret }) => {
+      const given = field(headers, header);
+      return given !== undefined && timingSafeEqual(hash(given), secret);
+    });
 
   return (peerAddress, isEncrypted, headers) => {
     const peer = plainAddress(peerAddress);
-    const scheme = isEncrypted ? 'https' : 'http';
-    if (!isTrusted(peer)) return { client: peer, scheme };
+    const scheme = stated ?? (isEncrypted ? 'https' : 'http');
+    const isBelieved = isTrusted(peer) || (hashed.length > 0 && knowsSecret(headers()));
+    if (!isBelieved) {
+      const claim = onIgnored && FORWARDING.find((name) => Object.hasOwn(headers(), name));
+      if (claim) onIgnored(peer, claim);
+      return { client: peer, scheme };
+    }
     const said = readClaims(headers());
     return {
       client: rightMostUntrusted(said.addresses, peer, isTrusted),
-      scheme: said.scheme ?? scheme,
+      scheme: stated ?? said.scheme ?? scheme,
     };
   };
 }
@@ -93,6 +133,10 @@ export function forwardedFields({ client, scheme, headers }: ProxyRequest): Reco
 /** An address without the IPv6 dress that a dual-stack socket puts on IPv4 (`::ffff:192.0.2.1`). */
 export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function hash(value: string): Buffer {
+  return createHash('sha256').update(value).digest();
 }
 
 function blockList(trusted: readonly string[]): BlockList | undefined {

@@ -1,7 +1,9 @@
+export { type Balancer, balancer } from './balance.ts';
 export {
   discard,
   EMPTY,
   readBody,
+  whenOver,
   withBody,
 } from './body.ts';
 export { type ErrorCode, HeadgateError, STATUS_OF, toHeadgateError } from './errors.ts';
@@ -16,6 +18,7 @@ export {
   type ProxyResponse,
 } from './exchange.ts';
 export { field, fields, toEndToEnd, toHeaders, withFields } from './headers.ts';
+export { limit } from './limit.ts';
 export { type OptionsSchema, toSettings } from './options.ts';
 export type { Layer, MediaHost, Plugin, PurgeTarget, Site } from './plugin.ts';
 export type { CacheStore, Keep } from './store.ts';

@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { EMPTY } from './body.ts';
 import { type HeadgateError, toHeadgateError } from './errors.ts';
-import type { Body, ProxyRequest } from './exchange.ts';
-import { isClaim, originationBy } from './forwarded.ts';
+import type { Body, Headers, ProxyRequest } from './exchange.ts';
+import { isClaim, type OriginationReader } from './forwarded.ts';
 import { guard } from './guard.ts';
 import { toEndToEnd, toHeaders } from './headers.ts';
 
@@ -25,9 +25,18 @@ export type Receiver = (
 const ID_PREFIX = `${Date.now().toString(36)}-`;
 let count = 0;
 
-/** Makes the receiver of a site. Throws a `TypeError` for a wrong `trusted`, see `originationBy`. */
-export function receiver(site: string, trusted: readonly string[] | undefined): Receiver {
-  const origination = originationBy(trusted);
+/** How a request becomes a value. */
+export interface ReceiverSettings {
+  /** Name of the site that a request is for. */
+  readonly siteOf: (headers: Headers) => string;
+  readonly origination: OriginationReader;
+  /** True for fields besides those of `isClaim` that end here. */
+  readonly isPrivate?: ((name: string) => boolean) | undefined;
+}
+
+/** Makes the receiver of a server. */
+export function receiver({ siteOf, origination, isPrivate }: ReceiverSettings): Receiver {
+  const isDropped = isPrivate ? (name: string) => isClaim(name) || isPrivate(name) : isClaim;
 
   return (req, signal, body) => {
     count += 1;
@@ -36,12 +45,13 @@ export function receiver(site: string, trusted: readonly string[] | undefined): 
     const { client, scheme } = origination(peer, 'encrypted' in socket, () =>
       toHeaders(rawHeaders),
     );
+    const headers = toEndToEnd(rawHeaders, isDropped);
     const request = {
       id: ID_PREFIX + count.toString(36),
-      site,
+      site: siteOf(headers),
       method: req.method ?? '',
       url: req.url ?? '',
-      headers: toEndToEnd(rawHeaders, isClaim),
+      headers,
       body: EMPTY,
       scheme,
       client,

@@ -10,14 +10,20 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EMPTY } from './body.ts';
 import { HeadgateError } from './errors.ts';
-import type { Finished, Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
-import { plainAddress } from './forwarded.ts';
+import type { Finished, Handler, Headers, ProxyRequest, ProxyResponse } from './exchange.ts';
+import { type OriginationReader, originationBy, plainAddress } from './forwarded.ts';
 import { toHeaders, toRaw } from './headers.ts';
 import { receiver } from './receive.ts';
 import { errorResponse } from './send.ts';
 import { bytesSince, type Circumstances, type Connection, type Service, serve } from './serve.ts';
 import { isWebSocket, responseOn, type Tunnel } from './upgrade.ts';
 
+export {
+  type OriginationReader,
+  originationBy,
+  type ProxySecret,
+  type Trust,
+} from './forwarded.ts';
 export { errorResponse };
 
 /** What a server needs to know. */
@@ -25,8 +31,10 @@ export interface ServerOptions {
   readonly handler: Handler;
   /** Carries WebSockets. Without it an upgrade is served as the plain request that it also is. */
   readonly tunnel?: Tunnel;
-  /** Name of the site that requests are for. Default `'default'`. */
-  readonly site?: string;
+  /** Chooses the tunnel of a handshake; without one it is served as a plain request. */
+  readonly tunnelFor?: (request: ProxyRequest) => Tunnel | undefined;
+  /** Name of the site that requests are for, or what tells it. Default `'default'`. */
+  readonly site?: string | ((headers: Headers) => string);
   /**
    * Proxies in front whose forwarding fields are believed: addresses, CIDRs, `loopback`, `private`.
    * Default none.
@@ -37,6 +45,10 @@ export interface ServerOptions {
    * throws. Default `errorResponse`, which also answers where no request could be read.
    */
   readonly errorPage?: (error: HeadgateError, request: ProxyRequest) => ProxyResponse;
+  /** Finds out who a client is, in place of `trusted`; see `originationBy`. */
+  readonly origination?: OriginationReader;
+  /** True for fields, besides forwarding ones, that never get behind the server: a CDN's secret. */
+  readonly isPrivate?: (name: string) => boolean;
   /** Told of every exchange exactly once, when its last byte is out or its connection is gone. */
   readonly finished?: (exchange: Finished) => void;
   /** Milliseconds in which a request's head must be complete. Default 60 000. */
@@ -59,7 +71,10 @@ const MAX_HEAD = 32 * 1024;
  */
 export function createServer(options: ServerOptions): Server {
   const { handler, tunnel, site = 'default', finished, idleTimeout = 60_000 } = options;
-  const receive = receiver(site, options.trusted);
+  const { origination = originationBy(options.trusted), isPrivate } = options;
+  const siteOf = typeof site === 'function' ? site : () => site;
+  const tunnelFor = options.tunnelFor ?? (tunnel && (() => tunnel));
+  const receive = receiver({ siteOf, origination, isPrivate });
   const connections = new WeakMap<Duplex, Connection>();
 
   const unknownExpectation = new HeadgateError(
@@ -73,7 +88,7 @@ export function createServer(options: ServerOptions): Server {
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: options.keepAliveTimeout ?? 75_000,
     requireHostHeader: false, // the guard's rule is stricter, and its answer is reported
-    shouldUpgradeCallback: (req) => tunnel !== undefined && isWebSocket(req),
+    shouldUpgradeCallback: (req) => tunnelFor !== undefined && isWebSocket(req),
   });
   server.maxHeadersCount = 0; // a limit here drops what is over it in silence; the guard counts
   server.timeout = idleTimeout;
@@ -149,9 +164,10 @@ export function createServer(options: ServerOptions): Server {
       () => signal,
       () => EMPTY,
     );
-    if (refused || !tunnel) serveWith()(req, responseOn(req, socket));
+    const open = refused ? undefined : tunnelFor?.(request);
+    if (!open) serveWith()(req, responseOn(req, socket));
     else
-      tunnel(request, { req, socket, head }, (outcome) => {
+      open(request, { req, socket, head }, (outcome) => {
         const bytesIn = bytesSince(connectionOf(socket), req.socket);
         const ms = performance.now() - started;
         finished?.({ request, bytesIn, bytesOut: req.socket.bytesWritten - sent, ms, ...outcome });
@@ -170,7 +186,7 @@ export function createServer(options: ServerOptions): Server {
       const { remoteAddress = '', bytesRead } = socket as Socket;
       const client = plainAddress(remoteAddress);
       finished?.({
-        request: { ...UNREADABLE, site, client, signal: () => signal },
+        request: { ...UNREADABLE, site: siteOf(UNREADABLE.headers), client, signal: () => signal },
         status: error.status,
         bytesIn: bytesSince(connection, { bytesRead }),
         bytesOut: (response.body as Buffer).length,

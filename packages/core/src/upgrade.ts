@@ -17,6 +17,7 @@ import type { Finished, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd } from './headers.ts';
 import { toOrigin } from './origin.ts';
+import type { ConnectionOptions } from './pool.ts';
 import { errorResponse, send } from './send.ts';
 import { toResponse } from './upstream.ts';
 
@@ -38,7 +39,9 @@ export type Tunnel = (
 ) => void;
 
 /** How tunnels are opened and kept. Times in milliseconds. */
-export interface TunnelOptions {
+export interface TunnelOptions extends ConnectionOptions {
+  /** Host field to send. Default: the one that the client sent. */
+  readonly host?: string;
   /** For a new connection to the upstream to be made. Default 5 000. */
   readonly connectTimeout?: number;
   /** For the upstream to answer the handshake. Default 60 000. */
@@ -84,11 +87,16 @@ export function responseOn(req: IncomingMessage, socket: Duplex): ServerResponse
 /** Makes the tunnel to an origin. Throws a `TypeError` for a URL that is no origin. */
 export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
   const { connectTimeout = 5_000, headTimeout = 60_000, idleTimeout = 3_600_000 } = options;
-  const origin = toOrigin(url);
+  const { ca, host, verify } = options;
+  const { socketPath, ...origin } = toOrigin(url);
+  const { port, isTls } = origin;
+  const protocol = isTls ? 'https:' : 'http:';
   const proxy = httpProxy.createProxyServer({
-    target: origin.url,
+    target: { host: origin.host, port, protocol, ...(socketPath !== undefined && { socketPath }) },
     toProxy: true,
     prependPath: false,
+    secure: verify !== false,
+    ...(ca !== undefined && { ca }),
   });
   proxy.on('error', () => {}); // every fault is seen where it happens; unheard, this would throw
   let opened: ClientRequest | undefined;
@@ -179,6 +187,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
   function shim(request: ProxyRequest): IncomingMessage {
     const headers = {
       ...request.headers,
+      ...(host !== undefined && { host }),
       ...forwardedFields(request),
       connection: 'Upgrade',
       upgrade: 'websocket',
@@ -195,7 +204,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
 
   /** Options of the upstream request. It would rewrite the path, so the path can't be written. */
   function target({ url }: ProxyRequest): object {
-    const base = { servername: origin.servername };
+    const base = { servername: options.servername ?? origin.servername };
     return Object.defineProperty(base, 'path', { get: () => url, set: () => {}, enumerable: true });
   }
 }

@@ -1,29 +1,30 @@
 /** The back edge: asks an origin, and frames and times what is said to it and by it. */
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { Readable } from 'node:stream';
 import { EMPTY, transfer } from './body.ts';
 import { HeadgateError } from './errors.ts';
 import type { Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd, toRaw } from './headers.ts';
-import { toOrigin } from './origin.ts';
+import { type ConnectionOptions, poolOf } from './pool.ts';
 import { timed } from './upstream-time.ts';
 
-/** How an upstream is asked. Times in milliseconds. */
-export interface UpstreamOptions {
+export { toOrigin } from './origin.ts';
+
+/** How long an upstream is waited for. Milliseconds. */
+export interface UpstreamTimes {
   /** For a new connection to be made. Default 5 000. */
   readonly connectTimeout?: number;
   /** From the last byte of the request to the response's head. Default 60 000. */
   readonly headTimeout?: number;
   /** Between two bytes of a response's body. Default 60 000; never for an event stream. */
   readonly idleTimeout?: number;
+}
+
+/** How an upstream is asked. */
+export interface UpstreamOptions extends UpstreamTimes, ConnectionOptions {
+  /** Host field to send. Default: the one that the client sent. */
+  readonly host?: string;
   /** Idle connections that are kept for the next request. Default 256. */
   readonly keepAlive?: number;
 }
@@ -35,15 +36,11 @@ export interface Upstream {
    * or with the reason of the request's signal.
    */
   readonly handler: Handler;
+  /** The same upstream and the same connections, waited for as `times` says. */
+  readonly within: (times: UpstreamTimes) => Handler;
   /** Lets go of idle connections. */
   close(): void;
 }
-
-/** Milliseconds after which an idle connection is closed, before common origins do it (60 s). */
-const IDLE_CONNECTION = 55_000;
-
-/** Bytes that a response's head may have. */
-const MAX_HEAD = 64 * 1024;
 
 /** Methods whose requests say nothing of a body when they have none (RFC 9110 section 8.6). */
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
@@ -51,50 +48,40 @@ const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 /** Methods that may be sent again when it is unknown whether they arrived (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
+const DEFAULT_TIMES = { connectTimeout: 5_000, headTimeout: 60_000, idleTimeout: 60_000 };
+
 /** Makes the innermost handler of a chain. Throws a `TypeError` for a URL that is no origin. */
 export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream {
-  const { connectTimeout = 5_000, headTimeout = 60_000, idleTimeout = 60_000 } = options;
-  const {
-    host,
-    port,
-    isTls,
-    servername,
-    url: { host: hostField },
-  } = toOrigin(url);
-  const Agent = isTls ? HttpsAgent : HttpAgent;
-  const pool = new Agent({
-    keepAlive: true,
-    maxFreeSockets: options.keepAlive ?? 256,
-    scheduling: 'lifo',
-    timeout: IDLE_CONNECTION,
-  });
-  const fresh = new Agent({ keepAlive: false });
+  const { keepAlive = 256 } = options;
+  const { ask, kept, fresh, connected, hostField, close } = poolOf(url, options, keepAlive);
   let isClosed = false;
-  const ask = isTls ? httpsRequest : httpRequest;
-  const target: RequestOptions & { servername: string } = {
-    host,
-    port,
-    servername,
-    agent: pool,
-    maxHeaderSize: MAX_HEAD,
-    timeout: headTimeout,
+  const within = (times: UpstreamTimes): Handler => {
+    const all = { ...DEFAULT_TIMES, ...times };
+    return timed((request) => attempt(request, kept, all));
   };
 
   return {
-    handler: timed((request) => attempt(request, target)),
+    handler: within(options),
+    within: (times) => within({ ...options, ...times }),
     close: () => {
       isClosed = true;
-      pool.destroy();
-      fresh.destroy();
+      close();
     },
   };
 
-  function attempt(request: ProxyRequest, to: RequestOptions): Promise<ProxyResponse> {
+  function attempt(
+    request: ProxyRequest,
+    to: RequestOptions,
+    times: Required<UpstreamTimes>,
+    isSecond = false,
+  ): Promise<ProxyResponse> {
+    const { connectTimeout, headTimeout, idleTimeout } = times;
     const signal = request.signal();
     if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const { method, url: path, body } = request;
-      const outgoing = ask({ ...to, method, path, headers: fieldsFor(request, hostField) });
+      const headers = fieldsFor(request, hostField, options.host);
+      const outgoing = ask({ ...to, timeout: headTimeout, method, path, headers });
       let incoming: IncomingMessage | undefined;
       let isConnected = false;
       let bytesBefore = 0;
@@ -108,9 +95,9 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
         const hasBegun = (outgoing.socket?.bytesRead ?? 0) > bytesBefore;
         const isStale = outgoing.reusedSocket && IDEMPOTENT.has(method) && !hasBegun;
         const isRetried =
-          to.agent === pool && !isClosed && isEmpty(body) && !(cause instanceof HeadgateError);
+          !isSecond && !isClosed && isEmpty(body) && !(cause instanceof HeadgateError);
         if (isRetried && (isStale || !isConnected))
-          return resolve(attempt(request, { ...to, agent: fresh }));
+          return resolve(attempt(request, fresh, times, true));
         reject(cause instanceof HeadgateError ? cause : failure(cause, isConnected));
       };
 
@@ -124,7 +111,7 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
           giveUp(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream took too long to connect'));
         }, connectTimeout);
         socket.once('close', () => clearTimeout(timer));
-        socket.once(isTls ? 'secureConnect' : 'connect', () => {
+        socket.once(connected, () => {
           isConnected = true;
           clearTimeout(timer);
         });
@@ -192,12 +179,17 @@ export function toResponse(incoming: IncomingMessage, method: string): ProxyResp
 }
 
 /** The fields of a request for an upstream: what it has, what we know of its client, its framing. */
-export function fieldsFor(request: ProxyRequest, upstreamHost: string): string[] {
+export function fieldsFor(
+  request: ProxyRequest,
+  upstreamHost: string,
+  host = field(request.headers, 'host') ?? upstreamHost,
+): string[] {
   const { method, headers, body } = request;
   const forwarded = forwardedFields(request);
   const given = field(headers, 'content-length');
-  const raw = toRaw(headers, (name) => name === 'content-length' || Object.hasOwn(forwarded, name));
-  if (headers.host === undefined) raw.push('host', upstreamHost);
+  const isOurs = (name: string) => name === 'content-length' || name === 'host';
+  const rest = toRaw(headers, (name) => isOurs(name) || Object.hasOwn(forwarded, name));
+  const raw = ['host', host, ...rest];
   for (const name in forwarded) raw.push(name, forwarded[name] as string);
 
   // Framed here whatever the method: Node frames no body of a GET, HEAD, DELETE or OPTIONS, and

@@ -47,6 +47,31 @@ t.test(
   },
 );
 
+t.test('an authority of its own, no check at all, another name: where it is said', async (t) => {
+  const { port } = await origin(t);
+  const address = `https://[::ffff:127.0.0.1]:${port}`;
+  const rows = [
+    [`https://127.0.0.1:${port}`, { ca: cert }, 200],
+    [address, { ca: cert }, 502],
+    [address, { ca: cert, servername: 'localhost' }, 200],
+    [address, { verify: false }, 200],
+    [`https://localhost:${port}`, {}, 502],
+  ] as const;
+  setDefaultCACertificates([]);
+  for (const [url, options, status] of rows) {
+    const { port: inFront } = await front(t, url, { upstream: options, tunnels: options });
+    const { messages } = await talk(inFront, get);
+    t.match(messages[0]?.head, `HTTP/1.1 ${status} `, JSON.stringify(options).slice(0, 60));
+    const socket = new WebSocket(`ws://127.0.0.1:${inFront}`);
+    const opened = await once(socket, 'open').then(
+      () => 200,
+      () => 502,
+    );
+    t.equal(opened, status, 'and for WebSockets');
+    socket.terminate();
+  }
+});
+
 t.test('TLS is asked for the name of the upstream, HTTP for the name of the site', async (t) => {
   setDefaultCACertificates([...getCACertificates(), cert]);
   const { port, asked } = await origin(t);

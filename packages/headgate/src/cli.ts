@@ -1,7 +1,13 @@
 #!/usr/bin/env node
 /** The command line. */
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { Argument, Command, CommanderError } from 'commander';
+import { stringify } from 'yaml';
+import type { Path } from './config/faults.ts';
+import { toJsonSchema } from './config/json-schema.ts';
+import { DEFAULT_FILE, load } from './config/load.ts';
+import type { PresetName } from './config/schema.ts';
+import { PRESETS } from './presets/presets.ts';
 import { run } from './run.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -15,24 +21,70 @@ program
   .command('run', { isDefault: true })
   .description('stand in front of a site')
   .argument('[url]', 'the same as --upstream URL')
+  .option('--config <file>', `the configuration (default: ./${DEFAULT_FILE}, if there is one)`)
   .option('--upstream <url>', 'the application behind Headgate, e.g. http://127.0.0.1:3000')
-  .option(
-    '--listen <host:port>',
-    'where to listen: 127.0.0.1:8080, [::1]:80, :80',
-    '127.0.0.1:8080',
-  )
+  .option('--listen <host:port>', 'where to listen: 127.0.0.1:8080, [::1]:80, :80')
   .option(
     '--trusted <list>',
     'proxies in front whose X-Forwarded-For is believed: addresses, CIDRs, loopback, private',
     (list) => list.split(','),
   )
-  .action(
-    async (url: string | undefined, { upstream = url, listen, trusted }, command: Command) => {
-      if (upstream === undefined)
-        command.error('error: tell what stands behind Headgate: headgate http://127.0.0.1:3000');
-      await run({ upstream, listen, ...(trusted && { trusted }) });
-    },
-  );
+  .addHelpText(
+    'after',
+    '\nWhat is set here counts more than HEADGATE_* variables, and those more than the file.',
+  )
+  .action(async (url: string | undefined, { config, upstream = url, listen, trusted }) => {
+    const told: [label: string, path: Path, value: unknown][] = [
+      ['--upstream', ['sites', 0, 'upstream'], upstream],
+      ['--listen', ['listen'], listen],
+      ['--trusted', ['trusted'], trusted],
+    ];
+    const settings = told
+      .filter(([, , value]) => value !== undefined)
+      .map(([label, path, value]) => ({ label, path, value }));
+    await run({ ...(config && { file: config }), environment: process.env, settings });
+  });
+
+program
+  .command('check')
+  .description('say everything that is wrong with the configuration')
+  .argument('[file]', `default: ./${DEFAULT_FILE}`)
+  .option('--expand', 'print what it stands for, presets written out')
+  .action(async (file: string | undefined, { expand }) => {
+    const loaded = await load({ ...(file && { file }), environment: process.env, settings: [] });
+    if (!loaded.config) {
+      process.stderr.write(`${loaded.problems.join('\n')}\n`);
+      process.exit(1);
+    }
+    const sites = loaded.config.sites.map(({ name }) => name).join(', ');
+    process.stdout.write(
+      expand
+        ? stringify(loaded.expanded)
+        : `${loaded.file ?? 'The environment'} is right: ${sites}\n`,
+    );
+  });
+
+program
+  .command('schema')
+  .description('print the JSON Schema of the configuration, for editors')
+  .action(() => {
+    process.stdout.write(`${JSON.stringify(toJsonSchema(), undefined, 2)}\n`);
+  });
+
+program
+  .command('init')
+  .description(`write a commented ${DEFAULT_FILE}`)
+  .addArgument(new Argument('<preset>', 'the application behind').choices(Object.keys(PRESETS)))
+  .argument('[file]', 'where to', DEFAULT_FILE)
+  .action((preset: PresetName, file: string) => {
+    try {
+      writeFileSync(file, PRESETS[preset].example, { flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      throw new TypeError(`${file} is there already; name another file or move it away`);
+    }
+    process.stdout.write(`${file} is written. Next: headgate check, then headgate run\n`);
+  });
 
 try {
   await program.parseAsync();

@@ -1,86 +1,85 @@
-/** Where all parts meet: plugins make the layers, the layers make the chain, the edges go around it. */
+/** Where all parts meet: the server, and behind it the configuration that is in force now. */
 import type { Server } from 'node:http';
-import {
-  type Finished,
-  type Handler,
-  type Layer,
-  type Plugin,
-  type Site,
-  toSettings,
-} from '@headgate/core';
-import { createServer } from '@headgate/core/server';
-import { tunnelTo } from '@headgate/core/upgrade';
-import { upstreamTo } from '@headgate/core/upstream';
-import { plugin as fedicache } from '@headgate/middleware-fedicache';
-import { memoryStore, namespaced } from '@headgate/store';
+import type { CacheStore, Finished, Handler, ProxyRequest } from '@headgate/core';
+import { createServer, type ServerOptions } from '@headgate/core/server';
+import { memoryStore } from '@headgate/store';
+import type { Config } from './config/configure.ts';
+import { type Generation, openGeneration } from './generation.ts';
+import { warnings } from './warnings.ts';
 
-/** What a gate is built from. */
-export interface GateSettings {
-  /** URL of the application behind the gate, e.g. `http://127.0.0.1:3000`. */
-  readonly upstream: string;
-  /** Proxies in front whose forwarding fields are believed. Default none. */
-  readonly trusted?: readonly string[];
+/** What a gate can be given besides its configuration. */
+export interface GateParts {
   /** Told of every exchange when it is over. */
   readonly finished?: (exchange: Finished) => void;
+  /** Told of mistakes in the set-up that show in what passes, once each. */
+  readonly warn?: (message: string) => void;
+  /** Where the layers keep things. Default: 64 MiB of this process's memory. */
+  readonly store?: CacheStore;
 }
 
-/** A gate, ready to listen. */
+/** A gate: a configuration at work. */
 export interface Gate {
-  readonly server: Server;
-  /** Lets go of what the layers, the store and the upstream hold. Call it when the server is closed. */
+  /** Makes a server; each address that is listened at needs one of its own. */
+  server(): Server;
+  /**
+   * Puts another configuration in force, from the next request on. What is under way goes on as it
+   * began, tunnels too. Rejects, and changes nothing, when it can't be opened.
+   */
+  reload(config: Config): Promise<void>;
+  /** Lets go of what the layers, the store and the upstreams hold. Call it when the servers are closed. */
   close(): Promise<void>;
 }
 
-/** One entry of the chain: a plugin and what was written for it. */
-interface ChainEntry {
-  readonly plugin: Plugin;
-  readonly written: unknown;
-}
+/** Builds a gate from what `toConfig` makes of a configuration. */
+export async function gate(
+  config: Config,
+  { finished, warn, store = memoryStore() }: GateParts = {},
+): Promise<Gate> {
+  const { onIgnored, onFinished } = warn ? warnings(warn) : {};
+  let current = await openGeneration(config, store, onIgnored);
+  const old = new Set<Generation>();
+  const entered = new WeakMap<ProxyRequest, () => void>();
 
-const SITE = 'default';
-
-/** The chain of a gate that nobody configured, the outermost layer first. */
-const DEFAULT_CHAIN: readonly ChainEntry[] = [{ plugin: fedicache as Plugin, written: {} }];
-
-/** Builds a gate. Rejects with a `TypeError` that says what is wrong with the settings. */
-export async function gate({ upstream: url, trusted, finished }: GateSettings): Promise<Gate> {
-  const upstream = upstreamTo(url);
-  const tunnel = tunnelTo(url);
-  const store = memoryStore();
-  const entries = DEFAULT_CHAIN.map(({ plugin, written }) => ({
-    plugin,
-    options: toSettings(plugin.name, plugin.options, written),
-  }));
-  const mediaHosts = entries.flatMap(({ plugin, options }) => plugin.mediaHosts?.(options) ?? []);
-
-  // From the innermost outwards, so that each layer can be given the chain below it.
-  const layers: Layer[] = [];
-  let handler: Handler = upstream.handler;
-  for (const { plugin, options } of entries.toReversed()) {
-    const background = handler;
-    const site: Site = Object.freeze({
-      name: SITE,
-      hosts: [],
-      mediaHosts,
-      store: namespaced(store, `${SITE}/${plugin.name}`),
-      background,
-    });
-    const layer = await plugin.create(options, site);
-    layers.push(layer);
-    handler = (request) => layer.middleware(request, background);
-  }
-
-  const server = createServer({
-    handler,
-    tunnel,
-    site: SITE,
-    ...(trusted && { trusted }),
-    ...(finished && { finished }),
-  });
-  const close = async () => {
-    for (const layer of layers) await layer.close?.();
-    await store.close();
-    upstream.close();
+  const handler: Handler = async (request) => {
+    const generation = current;
+    entered.set(request, generation.enter());
+    const left = generation.enter(); // a client may be gone long before the layers are done
+    try {
+      return await generation.handler(request);
+    } finally {
+      left();
+    }
   };
-  return { server, close };
+
+  const options: ServerOptions = {
+    handler,
+    tunnelFor: (request) => {
+      const tunnel = current.tunnelFor(request);
+      if (tunnel) entered.set(request, current.enter());
+      return tunnel;
+    },
+    site: (headers) => current.siteOf(headers),
+    origination: (peer, isEncrypted, headers) => current.origination(peer, isEncrypted, headers),
+    isPrivate: (name) => current.isPrivate(name),
+    errorPage: (error, request) => current.errorPage(error, request),
+    finished: (exchange) => {
+      entered.get(exchange.request)?.();
+      onFinished?.(exchange);
+      finished?.(exchange);
+    },
+  };
+  return {
+    server: () => createServer(options),
+    reload: async (next) => {
+      const before = current;
+      current = await openGeneration(next, store, onIgnored);
+      old.add(before);
+      const closed = () => old.delete(before);
+      before.retire().then(closed, closed); // what went wrong there is nothing to those here now
+    },
+    close: async () => {
+      for (const generation of [...old, current]) await generation.close();
+      await store.close();
+    },
+  };
 }

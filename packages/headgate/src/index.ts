@@ -1,3 +1,5 @@
 export { type Address, toAddress, toUrl } from './address.ts';
-export { type Gate, type GateSettings, gate } from './gate.ts';
+export { type Config, toConfig } from './config/configure.ts';
+export type { WrittenConfig, WrittenSite } from './config/schema.ts';
+export { type Gate, type GateParts, gate } from './gate.ts';
 export { type Listener, listen } from './listeners.ts';

@@ -14,9 +14,9 @@ export interface LogSettings extends Pick<AccessLogOptions, 'query' | 'client'> 
    * `json`, one record a line; `pretty`, for reading; `combined`, for what reads web servers' logs:
    * then the daemon's own messages go to standard error. Default `pretty` on a terminal, else `json`.
    */
-  readonly format?: 'json' | 'pretty' | 'combined';
+  readonly format?: 'json' | 'pretty' | 'combined' | undefined;
   /** Path of the file that lines are added to. Default standard output. */
-  readonly file?: string;
+  readonly file?: string | undefined;
 }
 
 /** A log at work. */

@@ -231,18 +231,18 @@ t.test('what is wrong is said with what to write, before anything listens', asyn
   const { url: busy } = await origin(t, page());
   const rows: [args: string[], message: RegExp][] = [
     [[], /tell what stands behind Headgate: headgate http:\/\//],
-    [['run', '--upstream', 'example'], /upstream must be a URL without path .* got "example"/],
-    [['http://127.0.0.1:1/path'], /upstream must be a URL without path/],
+    [['run', '--upstream', 'example'], /--upstream: must be a URL without path .* got "example"/],
+    [['http://127.0.0.1:1/path'], /--upstream: must be a URL without path/],
     [
       ['http://127.0.0.1:1', '--listen', '8080'],
-      /listen must be HOST:PORT, like 127\.0\.0\.1:8080.* got "8080"/,
+      /--listen: must be HOST:PORT, like 127\.0\.0\.1:8080.* got "8080"/,
     ],
-    [['http://127.0.0.1:1', '--listen', '127.0.0.1:99999'], /listen must be HOST:PORT/],
+    [['http://127.0.0.1:1', '--listen', '127.0.0.1:99999'], /--listen: must be HOST:PORT/],
     [
       ['http://127.0.0.1:1', '--listen', busy.slice(7)],
       /something listens there already; choose another place with --listen/,
     ],
-    [['http://127.0.0.1:1', '--trusted', 'everybody'], /trusted must list addresses/],
+    [['http://127.0.0.1:1', '--trusted', 'everybody'], /--trusted: must list addresses/],
     [
       ['http://127.0.0.1:1', '--lisen', ':1'],
       /unknown option '--lisen'[\s\S]*Did you mean --listen/,

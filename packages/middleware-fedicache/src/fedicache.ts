@@ -32,7 +32,7 @@ export interface FedicacheParts {
    * everybody's back, and `warm` works. Default: the request that finds a page stale refreshes it.
    */
   readonly background?: Handler;
-  /** Names of the site. Without any, pages are kept for the 100 names used last. */
+  /** Names of the site. Without any, or with wildcards, pages are kept for the 100 used last. */
   readonly hosts?: readonly string[];
   /** Fetchers to serve besides those that `@headgate/fedi-agents` knows. */
   readonly agents?: readonly Agent[];
@@ -75,7 +75,8 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   const purgeHost = async (host: string) =>
     (await store.purge(`${prefix}http://${host}/`)) +
     (await store.purge(`${prefix}https://${host}/`));
-  const use = hosts.length > 0 ? () => {} : hostLimit(MAX_HOSTS, purgeHost);
+  const isBounded = hosts.length > 0 && !hosts.some((host) => host.includes('*'));
+  const use = isBounded ? () => {} : hostLimit(MAX_HOSTS, purgeHost);
   /** Keys of stale pages for which the origin is being asked. */
   const refreshing = new Set<string>();
 

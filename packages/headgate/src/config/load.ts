@@ -1,0 +1,106 @@
+/** Loading a configuration: the file, and over it the environment, and over that the command line. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type Config, configure } from './configure.ts';
+import { CONFIG_VARIABLE, fromEnvironment, type Setting } from './environment.ts';
+import { type Path, partAt, toText } from './faults.ts';
+import type { WrittenConfig } from './schema.ts';
+import { type Source, toSource } from './source.ts';
+
+/** The file that is looked for where none is named. */
+export const DEFAULT_FILE = 'headgate.yaml';
+
+/** Where to load from. */
+export interface Loading {
+  /** The file, as named on the command line. */
+  readonly file?: string;
+  readonly environment: NodeJS.ProcessEnv;
+  /** What was set on the command line. */
+  readonly settings: readonly Setting[];
+}
+
+/** What was loaded. */
+export interface Loaded {
+  /** One line for everything that is wrong: `file:line:col: path: what is wrong, what to write`. */
+  readonly problems: readonly string[];
+  readonly config?: Config;
+  readonly expanded?: WrittenConfig;
+  /** The file that was read, if there was one. */
+  readonly file?: string;
+}
+
+/** Loads a configuration. What is wrong with it is in `problems`; nothing is thrown. */
+export async function load({ file: named, environment, settings }: Loading): Promise<Loaded> {
+  const file =
+    named ?? environment[CONFIG_VARIABLE] ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+  const outside = fromEnvironment(environment);
+  const problems = outside.unknown.map(({ name, message }) => `${name}: ${message}`);
+  const source = file === undefined ? undefined : read(file);
+  if (file !== undefined && source && source.errors.length > 0)
+    return { file, problems: [...problems, ...source.errors] };
+
+  const overlay = put(source?.written, [...outside.settings, ...settings]);
+  if (overlay.sites === 0 && !source)
+    return {
+      problems: [
+        ...problems,
+        'tell what stands behind Headgate: headgate http://127.0.0.1:3000, or HEADGATE_UPSTREAM, or a file that headgate init writes',
+      ],
+    };
+  if (overlay.sites > 1)
+    problems.push(
+      ...overlay.places
+        .filter(({ path }) => path[0] === 'sites')
+        .map(({ label }) => `${label}: is for one site, and the file has ${overlay.sites}`),
+    );
+
+  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
+  const { faults, config, expanded } = await configure(overlay.written, folder);
+  const told = faults.map(({ path, message, isKey }) => {
+    const label = overlay.places.findLast((place) => isWithin(path, place.path))?.label;
+    const place = label ?? source?.place(path, isKey);
+    return [place, label ? '' : toText(path), message].filter(Boolean).join(': ');
+  });
+  problems.push(...told.toSorted(new Intl.Collator('en', { numeric: true }).compare));
+  const found = { ...(file !== undefined && { file }), problems };
+  if (problems.length > 0 || !config || !expanded) return found;
+  return { ...found, config, expanded };
+}
+
+function read(file: string): Source {
+  try {
+    return toSource(file, readFileSync(file, 'utf8'));
+  } catch (error) {
+    const errors = [`${file}: can't be read: ${(error as Error).message}`];
+    return { written: undefined, errors, place: () => file };
+  }
+}
+
+/** What was written with settings from outside put in, where they went, and how many sites there are. */
+function put(written: unknown, settings: readonly Setting[]) {
+  let whole = written;
+  const places = settings.map(({ label, path, value, isItem }) => {
+    const list = partAt(whole, path);
+    const at = isItem ? [...path, Array.isArray(list) ? list.length : 0] : path;
+    whole = set(whole, at, value);
+    return { label, path: at };
+  });
+  const sites = partAt(whole, ['sites']);
+  return { written: whole, places, sites: Array.isArray(sites) ? sites.length : 0 };
+}
+
+/** A copy of `whole` with `value` at the end of the path. */
+function set(whole: unknown, [step, ...rest]: Path, value: unknown): unknown {
+  if (step === undefined) return value;
+  if (typeof step === 'number') {
+    const items: unknown[] = Array.isArray(whole) ? [...whole] : [];
+    items[step] = set(items[step], rest, value);
+    return items;
+  }
+  const members = typeof whole === 'object' && whole !== null && !Array.isArray(whole) ? whole : {};
+  return { ...members, [step]: set(Reflect.get(members, step), rest, value) };
+}
+
+function isWithin(path: Path, outer: Path): boolean {
+  return outer.every((step, index) => path[index] === step);
+}

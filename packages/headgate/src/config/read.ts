@@ -1,0 +1,79 @@
+/** Reading the files that a configuration names. What is wrong with one becomes a fault. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { originationBy, type ProxySecret } from '@headgate/core/server';
+import type { Fault, Path } from './faults.ts';
+import type { ConfigSettings, UpstreamSettings } from './schema.ts';
+
+/** What `trusted` comes to: all addresses, all secrets. */
+export interface Trusted {
+  readonly proxies: readonly string[];
+  readonly secrets: readonly ProxySecret[];
+}
+
+/** Reads what the entries of `trusted` name. */
+export function readTrusted(
+  entries: ConfigSettings['trusted'],
+  folder: string,
+  faults: Fault[],
+): Trusted {
+  const proxies: string[] = [];
+  const secrets: ProxySecret[] = [];
+  for (const [index, entry] of entries.entries()) {
+    if (typeof entry === 'string') proxies.push(entry);
+    else if ('file' in entry) {
+      const path = ['trusted', index, 'file'];
+      const lines = read(entry.file, folder, path, faults).split('\n');
+      for (const [number, line] of lines.entries()) {
+        const proxy = line.replace(/#.*/, '').trim();
+        if (proxy === '') continue;
+        const message = complaint(() => originationBy([proxy]));
+        if (message) faults.push({ path, message: `line ${number + 1}: ${message}` });
+        else proxies.push(proxy);
+      }
+    } else {
+      const { header, file } = entry.secret;
+      const path = ['trusted', index, 'secret', 'file'];
+      const value = read(file, folder, path, faults).trim();
+      if (value.length < 16)
+        faults.push({ path, message: 'holds less than 16 characters, which can be guessed' });
+      secrets.push({ header: header.toLowerCase(), value });
+    }
+  }
+  return { proxies, secrets };
+}
+
+/** The upstream with the certificates themselves in `ca`, in place of their file. */
+export function readCertificates(
+  upstream: UpstreamSettings,
+  folder: string,
+  path: Path,
+  faults: Fault[],
+): UpstreamSettings {
+  if (upstream.ca === undefined) return upstream;
+  const at = [...path, 'ca'];
+  const ca = read(upstream.ca, folder, at, faults);
+  if (complaint(() => createSecureContext({ ca })) || !ca.includes('BEGIN CERTIFICATE'))
+    faults.push({ path: at, message: 'holds no certificates in PEM' });
+  return { ...upstream, ca };
+}
+
+/** The text of a file, `''` if it can't be read. */
+export function read(place: string, folder: string, path: Path, faults: Fault[]): string {
+  try {
+    return readFileSync(resolve(folder, place), 'utf8');
+  } catch (error) {
+    faults.push({ path, message: `can't be read: ${(error as Error).message}` });
+    return '';
+  }
+}
+
+function complaint(run: () => unknown): string | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

@@ -1,0 +1,123 @@
+/** All that one configuration opened. A reload replaces it as a whole; it closes when it is done. */
+import {
+  type CacheStore,
+  field,
+  type Handler,
+  type Headers,
+  HeadgateError,
+  type ProxyRequest,
+  type ProxyResponse,
+  whenOver,
+} from '@headgate/core';
+import { type OriginationReader, originationBy, type Trust } from '@headgate/core/server';
+import type { Tunnel } from '@headgate/core/upgrade';
+import type { Config } from './config/configure.ts';
+import { errorPages } from './error-pages.ts';
+import { hostTable } from './hosts.ts';
+import { type OpenSite, openSite } from './site.ts';
+
+/** One configuration at work. */
+export interface Generation {
+  readonly siteOf: (headers: Headers) => string;
+  readonly origination: OriginationReader;
+  readonly isPrivate: (name: string) => boolean;
+  readonly errorPage: (error: HeadgateError, request: ProxyRequest) => ProxyResponse;
+  readonly handler: Handler;
+  readonly tunnelFor: (request: ProxyRequest) => Tunnel | undefined;
+  /** Keeps it open until what is returned is called. */
+  enter(): () => void;
+  /** Closes it as soon as nobody is in it; resolves then. */
+  retire(): Promise<void>;
+  /** Closes it now, whoever is in it. */
+  close(): Promise<void>;
+}
+
+/** Opens a configuration. */
+export async function openGeneration(
+  { sites: configs, trusted, scheme, errorPage }: Config,
+  store: CacheStore,
+  onIgnored: Trust['onIgnored'],
+): Promise<Generation> {
+  let inside = 0;
+  let isRetired = false;
+  let closed: Promise<void> | undefined;
+  const { promise: empty, resolve: tellEmpty } = Promise.withResolvers<void>();
+  const sites: OpenSite[] = [];
+  const close = () => {
+    closed ??= closeAll(sites);
+    return closed;
+  };
+  const leave = () => {
+    inside -= 1;
+    if (isRetired && inside === 0) tellEmpty();
+  };
+  const enter = () => {
+    let isIn = true;
+    inside += 1;
+    return () => {
+      if (isIn) leave();
+      isIn = false;
+    };
+  };
+  const counted =
+    (handler: Handler): Handler =>
+    async (request) => {
+      const left = enter();
+      try {
+        const response = await handler(request);
+        whenOver(response.body, left);
+        return response;
+      } catch (error) {
+        left();
+        throw error;
+      }
+    };
+
+  try {
+    for (const config of configs) sites.push(await openSite(config, { store, counted }));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const bySite = new Map(sites.map((site) => [site.name, site]));
+  const byHost = hostTable(sites);
+  const privates = new Set(trusted.secrets.map(({ header }) => header));
+  const { proxies, secrets } = trusted;
+
+  return {
+    siteOf: (headers) => byHost(field(headers, 'host'))?.name ?? '',
+    origination: originationBy(proxies, {
+      secrets,
+      ...(scheme && { scheme }),
+      ...(onIgnored && { onIgnored }),
+    }),
+    isPrivate: (name) => privates.has(name),
+    errorPage: errorPages(errorPage === undefined ? {} : { page: errorPage }),
+    handler: async (request) => {
+      const site = bySite.get(request.site);
+      if (!site) throw unknownHost(request);
+      return site.handler(request);
+    },
+    tunnelFor: (request) => bySite.get(request.site)?.tunnelFor(request),
+    enter,
+    retire: async () => {
+      const left = enter();
+      isRetired = true;
+      left();
+      await empty;
+      await close();
+    },
+    close,
+  };
+}
+
+async function closeAll(sites: readonly OpenSite[]): Promise<void> {
+  for (const site of sites) await site.close();
+}
+
+function unknownHost({ headers }: ProxyRequest): HeadgateError {
+  return new HeadgateError(
+    'MISDIRECTED_REQUEST',
+    `no site here is called "${field(headers, 'host')}". If it is yours, add it to the hosts of a site in headgate.yaml, or to HEADGATE_HOST.`,
+  );
+}
