@@ -13,8 +13,11 @@ const END = Buffer.from('</body></html>\n');
 /** Bytes in which a doctype is looked for. */
 const BEGINNING = 1024;
 
-/** A doctype, behind a byte order mark, space and comments at most. As latin1. */
-const DOCTYPE = /^(\xef\xbb\xbf)?(?:[\t\n\f\r ]|<!--[\s\S]*?-->)*(<!doctype[^>]*>)/i;
+/**
+ * A doctype, behind a byte order mark, space and comments at most. As latin1. A comment can end in one
+ * place only: were there a choice, many of them would take for ever.
+ */
+const DOCTYPE = /^(\xef\xbb\xbf)?(?:[\t\n\f\r ]|<!--(?:(?!-->)[\s\S])*-->)*(<!doctype[^>]*>)/i;
 
 /** The small form of a page, and whether something that survives was left out as too much. */
 export interface Rendering {

@@ -77,6 +77,13 @@ t.test('metadata: what fetchers read, from anywhere, in its order', async (t) =>
       '<noscript><meta name=b></noscript>',
       '<noscript><a rel=me href=c></a></noscript>',
     ],
+    [
+      'many comments and no doctype',
+      `${'<!-- a -->'.repeat(60)}<title>a</title>`,
+      '',
+      '<title>a</title>',
+      '',
+    ],
     ['an unclosed title', '<meta name=a><title>b', '', '<meta name=a>', ''],
     ['an unclosed comment', '<meta name=a><!-- <title>b</title>', '', '<meta name=a>', ''],
     [
