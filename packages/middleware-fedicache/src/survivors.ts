@@ -6,8 +6,9 @@ export interface Piece {
   readonly start: number;
   readonly end: number;
   readonly closing?: string;
-  /** True for the content of a `noscript`, of which only survivors stay. */
+  /** True for the content of a `noscript`, of which only what is `inside` stays. */
   readonly isNoscript?: boolean;
+  readonly inside?: readonly Piece[];
 }
 
 /** A page as far as it was read. Offsets count bytes from its beginning. */

@@ -3,8 +3,9 @@ import { isUtf8 } from 'node:buffer';
 import { PassThrough, pipeline, Readable } from 'node:stream';
 import { type Body, discard, HeadgateError } from '@headgate/core';
 import { type Decoding, decoderOf, decodingBy } from './decoding.ts';
-import { type Rendering, renderHead, renderMetadata } from './rendering.ts';
-import { type Survivors, survivors } from './survivors.ts';
+import { withNoscripts } from './noscript.ts';
+import { type Found, type Rendering, renderHead, renderMetadata } from './rendering.ts';
+import { survivors } from './survivors.ts';
 
 /** How a page is cut. Sizes in bytes. */
 export interface TrimOptions {
@@ -51,11 +52,11 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   const found = survivors();
   /** As it came, and as it is read. */
   const received: Buffer[] = [];
-  const pieces: Buffer[] = [];
+  const decoded: Buffer[] = [];
   let read = 0;
   const take = (parts: readonly Buffer[]) => {
     for (const part of parts) {
-      pieces.push(part);
+      decoded.push(part);
       read += part.length;
       found.write(part);
     }
@@ -81,12 +82,15 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   const isWhole = source.readableEnded && !isOverdue && read < scan;
   if (isWhole) found.end();
 
-  const bytes = Buffer.concat(pieces, read);
-  const reason = doubtAbout(isWhole ? bytes : withoutPartialCharacter(bytes), found);
-  if (reason !== undefined && !isOverdue) return { whole: again(received, source), reason };
+  const bytes = Buffer.concat(decoded, read);
+  const pieces = found.isInDoubt ? undefined : withNoscripts(bytes, found.pieces);
+  const isText = isCertainlyUtf8(isWhole ? bytes : withoutPartialCharacter(bytes));
+  if (!(pieces && isText) && !isOverdue)
+    return { whole: again(received, source), reason: pieces ? 'charset' : 'markup' };
   discard(source);
-  if (reason !== undefined) throw new HeadgateError('UPSTREAM_TIMEOUT', 'the page took too long');
-  const { page, isShortened } = render(bytes, found, options, isWhole);
+  if (!(pieces && isText)) throw new HeadgateError('UPSTREAM_TIMEOUT', 'the page took too long');
+  const { headEnd, root } = found;
+  const { page, isShortened } = render(bytes, { headEnd, root, pieces }, options, isWhole);
   const limit = isShortened ? 'maxPage' : read >= scan ? 'scan' : undefined;
   return { page, read, isPartial: isOverdue, ...(limit && { limit }) };
 }
@@ -99,18 +103,12 @@ const PLAIN: Decoding = {
 
 function render(
   bytes: Buffer,
-  found: Survivors,
+  found: Found,
   { keep, maxPage }: TrimOptions,
   isWhole: boolean,
 ): Rendering {
   const head = keep === 'head' ? renderHead(bytes, found, { isWhole, maxPage }) : undefined;
   return head ?? renderMetadata(bytes, found, maxPage);
-}
-
-/** Why a page can't be cut, if it can't. */
-function doubtAbout(bytes: Buffer, { isInDoubt }: Survivors): string | undefined {
-  if (isInDoubt) return 'markup';
-  return isCertainlyUtf8(bytes) ? undefined : 'charset';
 }
 
 /**

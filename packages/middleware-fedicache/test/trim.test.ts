@@ -78,6 +78,13 @@ t.test('metadata: what fetchers read, from anywhere, in its order', async (t) =>
       '<noscript><a rel=me href=c></a></noscript>',
     ],
     [
+      'several noscripts, between other things',
+      '<noscript>a</noscript><noscript><meta name=a><base></noscript><meta name=b><noscript><base></noscript>',
+      '',
+      '<noscript><meta name=a><base></noscript><meta name=b><noscript><base></noscript>',
+      '',
+    ],
+    [
       'many comments and no doctype',
       `${'<!-- a -->'.repeat(60)}<title>a</title>`,
       '',
@@ -181,6 +188,21 @@ t.test('what cannot be judged comes back whole, every byte of it', async (t) => 
     ['ISO-2022-JP', Buffer.from('<title>\x1b$B%F%9%H\x1b(B</title>'), 'charset'],
     ['a NUL', Buffer.from('<title>a\0b</title>'), 'charset'],
     ['a script in a script', Buffer.from('<script><!-- <script> </script><p>'), 'markup'],
+    [
+      'tags that end a drawing in a noscript',
+      Buffer.from('<noscript><svg><p><title>a</title></noscript><p>'),
+      'markup',
+    ],
+    [
+      'a noscript whose comment goes on behind it for who runs no scripts',
+      Buffer.from('<noscript><!-- </noscript><title>a</title> --><noscript></noscript>'),
+      'markup',
+    ],
+    [
+      'a noscript whose tag does',
+      Buffer.from('<noscript></noscript><noscript><p a="</noscript><meta name=a>">'),
+      'markup',
+    ],
     ['tags that end a drawing', Buffer.from('<svg><p><title>a</title>'), 'markup'],
   ];
   for (const [why, page, reason] of rows) {
