@@ -11,7 +11,7 @@ import { survivors } from './survivors.ts';
 export interface TrimOptions {
   /** The head byte for byte, or only what fetchers read of it. */
   readonly keep: 'metadata' | 'head';
-  /** How much of the page is read, once it is decoded. */
+  /** How much of the page is read, as it comes and once it is decoded. */
   readonly scan: number;
   /** How large the result may be. */
   readonly maxPage: number;
@@ -53,7 +53,10 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   /** As it came, and as it is read. */
   const received: Buffer[] = [];
   const decoded: Buffer[] = [];
+  let held = 0;
   let read = 0;
+  // A coding can take a lot to say nothing.
+  const isFull = () => read >= scan || held >= scan;
   const take = (parts: readonly Buffer[]) => {
     for (const part of parts) {
       decoded.push(part);
@@ -66,10 +69,11 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   try {
     for await (const chunk of source.iterator({ destroyOnReturn: false })) {
       received.push(chunk);
+      held += chunk.length;
       take(await decoding.decode(chunk, scan - read));
-      if (read >= scan || found.isInDoubt) break;
+      if (isFull() || found.isInDoubt) break;
     }
-    if (source.readableEnded && read < scan) take(await decoding.end(scan - read));
+    if (source.readableEnded && !isFull()) take(await decoding.end(scan - read));
   } catch (error) {
     isOverdue = error instanceof HeadgateError && error.code === 'UPSTREAM_TIMEOUT';
     if (!isOverdue || found.headEnd === undefined) {
@@ -79,7 +83,7 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   } finally {
     decoding.close();
   }
-  const isWhole = source.readableEnded && !isOverdue && read < scan;
+  const isWhole = source.readableEnded && !isOverdue && !isFull();
   if (isWhole) found.end();
 
   const bytes = Buffer.concat(decoded, read);
@@ -91,12 +95,12 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   if (!(pieces && isText)) throw new HeadgateError('UPSTREAM_TIMEOUT', 'the page took too long');
   const { headEnd, root } = found;
   const { page, isShortened } = render(bytes, { headEnd, root, pieces }, options, isWhole);
-  const limit = isShortened ? 'maxPage' : read >= scan ? 'scan' : undefined;
+  const limit = isShortened ? 'maxPage' : isFull() ? 'scan' : undefined;
   return { page, read, isPartial: isOverdue, ...(limit && { limit }) };
 }
 
 const PLAIN: Decoding = {
-  decode: async (chunk) => [chunk],
+  decode: async (chunk, limit) => [chunk.subarray(0, limit)],
   end: async () => [],
   close: () => {},
 };

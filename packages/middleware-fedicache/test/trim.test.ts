@@ -260,6 +260,22 @@ t.test('it reads no further than its limit, and lets go of the rest', async (t) 
   t.ok(given < 20);
   t.equal(endless.destroyed, true);
 
+  const large = Buffer.from(`<title>a</title>${'<meta name=a>'.repeat(10_000)}`);
+  t.match(await trim(large, { ...METADATA, scan: 1000 }), { read: 1000, limit: 'scan' }, 'at once');
+
+  let received = 0;
+  const endlessName = new Readable({
+    read() {
+      const start = Buffer.from([0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3]); // a gzip file's, with a name
+      received += 1000;
+      if (received > 1e6) this.push(null);
+      else this.push(received === 1000 ? start : Buffer.alloc(1000, 'a'));
+    },
+  });
+  const nothing = await trim(endlessName, { ...METADATA, scan: 100_000, coding: 'gzip' });
+  t.match(nothing, { read: 0, limit: 'scan' }, 'a coding that says nothing');
+  t.ok(received < 500_000);
+
   let dropped = false;
   let isSilent = false;
   const doubtful = new Readable({
