@@ -94,6 +94,7 @@ function survives(tag: OpenTag): boolean {
   if (tag.name === 'meta') return !SECRETS.has((attribute(tag, 'name') ?? '').trim().toLowerCase());
   if (tag.name !== 'link') return true;
   const relations = relationsOf(tag);
+  if (relations.length === 0) return true; // Mastodon goes by the type of oEmbed links only
   return !relations.includes('stylesheet') && !relations.every((token) => FOR_BROWSERS.has(token));
 }
 

@@ -44,9 +44,9 @@ t.test('metadata: what fetchers read, from anywhere, in its order', async (t) =>
     ],
     [
       'links that are no stylesheets or hints',
-      '<link rel=icon href=a><link rel="STYLESHEET" href=b><link rel="alternate stylesheet" href=c><link rel=preload href=d><link rel="preload icon" href=e><link rel="dns-prefetch preconnect" href=f><link href=g><p>',
+      '<link rel=icon href=a><link rel="STYLESHEET" href=b><link rel="alternate stylesheet" href=c><link rel=preload href=d><link rel="preload icon" href=e><link rel="dns-prefetch preconnect" href=f><link type="application/json+oembed" href=g><p>',
       '',
-      '<link rel=icon href=a><link rel="preload icon" href=e>',
+      '<link rel=icon href=a><link rel="preload icon" href=e><link type="application/json+oembed" href=g>',
       '',
     ],
     [
