@@ -84,8 +84,10 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
     const { mayTrim, family } = classify(request);
     if (!mayTrim || request.body !== EMPTY) return next(request); // no fetcher sends a body
 
-    const asking = { request, family };
     const target = targetOf(request, isIgnored);
+    if (!target) return next(request);
+
+    const asking = { request, family };
     const key = keyOf(target);
     use(target.host);
     const bytes = await store.get(key);
@@ -121,7 +123,8 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   /** Lets an unsafe request past, and drops what it may have changed (RFC 9111 section 4.4). */
   async function forgetting(request: ProxyRequest, next: Handler): Promise<ProxyResponse> {
     const response = await next(request);
-    if (response.status < 400) await store.delete(keyOf(targetOf(request, isIgnored)));
+    const target = response.status < 400 ? targetOf(request, isIgnored) : undefined;
+    if (target) await store.delete(keyOf(target));
     return response;
   }
 

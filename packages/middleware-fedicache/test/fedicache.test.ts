@@ -249,6 +249,9 @@ t.test('who is no preview fetcher gets what the origin says, untouched', async (
     ['somebody with a token', preview({ headers: { authorization: 'Bearer x' } })],
     ['a POST', preview({ method: 'POST' })],
     ['a GET with a body', preview({ body: Buffer.from('x') })],
+    ['a Host with a path in it', preview({ headers: { host: 'site.example/a' } })],
+    ['a Host with a query in it', preview({ headers: { host: 'site.example?' } })],
+    ['no Host at all', preview({ headers: { host: '' } })],
     ['an API', preview({ url: '/api/v1/statuses' })],
     ['webfinger', preview({ url: '/.well-known/webfinger?resource=acct:a@b' })],
     [
