@@ -72,6 +72,10 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   const wait = waitingRoom(settings, { store, fill, reply, now });
   const prefix = keyPrefix(settings);
   const keyOf = (target: Target) => prefix + toText(target);
+  const read = async (key: string) => {
+    const bytes = await store.get(key);
+    return bytes && decode(bytes);
+  };
   const purgeHost = async (host: string) =>
     (await store.purge(`${prefix}http://${host}/`)) +
     (await store.purge(`${prefix}https://${host}/`));
@@ -90,8 +94,7 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
     const asking = { request, family };
     const key = keyOf(target);
     use(target.host);
-    const bytes = await store.get(key);
-    const entry = bytes && decode(bytes);
+    const entry = await read(key);
     if (entry?.kind === 'uncacheable') return reply.pass(asking, next, entry.reason);
     if (entry && now() < entry.made + entry.fresh) return reply.give(asking, 'hit', entry);
 
@@ -142,15 +145,19 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
     async warm(url) {
       if (!background) throw new Error('fedicache: warm needs a background handler');
       const target = parseTarget(url, isIgnored);
+      const key = keyOf(target);
+      const kept = await read(key);
       const wanted = {
         request: behindNobody(target),
         target,
         ask: background,
         isBorrowed: false,
         onWhole: () => false,
+        ...(kept?.kind === 'answer' && kept.mayBeStale && { stale: kept }),
       };
-      const entry = decode(await store.collapse(keyOf(target), (keep) => fill(wanted, keep)));
+      const entry = decode(await store.collapse(key, (keep) => fill(wanted, keep)));
       if (entry?.kind === 'uncacheable') throw new Error(`${url} is not kept: ${entry.reason}`);
+      if (entry?.retryAt !== undefined) throw new Error(`${url} failed; the page before is kept`);
       if (entry && entry.status >= 400) throw new Error(`${url} was answered ${entry.status}`);
     },
     close: async () => {

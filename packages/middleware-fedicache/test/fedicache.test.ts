@@ -783,6 +783,23 @@ t.test('warm fetches a page before anybody asks', async (t) => {
   await t.rejects(warm('/a'), TypeError);
 });
 
+t.test('warming a page that fails keeps the page before', async (t) => {
+  let answer: Changes<ProxyResponse> = { status: 404 };
+  const origin = upstream(() => answer);
+  const { middleware, warm, pass } = layer({}, { background: origin });
+  await t.rejects(warm('https://site.example/'), /404/);
+  answer = { status: 500 };
+  await t.rejects(warm('https://site.example/'), /500/, 'a 404 before it is no page');
+  answer = html();
+  await warm('https://site.example/');
+  answer = { status: 500 };
+  await t.rejects(warm('https://site.example/'), /failed/);
+  t.equal(cacheStatus(await middleware(preview(), origin)), 'Headgate; hit; ttl=300');
+  pass(5 * MINUTE + 1);
+  await t.rejects(warm('https://site.example/'), /failed/, 'a stale one too');
+  t.match(cacheStatus(await middleware(preview(), origin)), /stale/);
+});
+
 t.test('without configured hosts, pages are kept for a hundred', async (t) => {
   for (const [hosts, kept] of [
     [[], 100],
