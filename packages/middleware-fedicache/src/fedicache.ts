@@ -79,7 +79,8 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   const purgeHost = async (host: string) =>
     (await store.purge(`${prefix}http://${host}/`)) +
     (await store.purge(`${prefix}https://${host}/`));
-  const use = hosts.length > 0 ? () => {} : hostLimit(MAX_HOSTS, purgeHost);
+  const use =
+    hosts.length > 0 ? () => {} : hostLimit(MAX_HOSTS, { key: store.delete, host: purgeHost });
   /** Keys of stale pages for which the origin is being asked. */
   const refreshing = new Set<string>();
 
@@ -93,7 +94,7 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
 
     const asking = { request, family };
     const key = keyOf(target);
-    use(target.host);
+    use(target.host, key);
     const entry = await read(key);
     if (entry?.kind === 'uncacheable') return reply.pass(asking, next, entry.reason);
     if (entry && now() < entry.made + entry.fresh) return reply.give(asking, 'hit', entry);

@@ -822,6 +822,31 @@ t.test('without configured hosts, pages are kept for a hundred', async (t) => {
   }
 });
 
+t.test('a host is forgotten with all its pages; one with few of them at little cost', async (t) => {
+  const working = memoryStore();
+  const purged: string[] = [];
+  const purge = (part: string) => {
+    purged.push(part);
+    return working.purge(part);
+  };
+  const { middleware } = layer({}, { store: { ...working, purge } });
+  const see = async (host: string, pages: number) => {
+    for (let i = 0; i < pages; i++)
+      await middleware(
+        preview({ url: `/${i}`, headers: { host } }),
+        upstream(() => html()),
+      );
+  };
+  await see('few.example', 3);
+  await see('many.example', 40);
+  for (let i = 0; i < 99; i++) await see(`h${i}.example`, 1);
+  t.equal(working.size, 40 + 99);
+  t.same(purged, [], 'nothing is looked through');
+  await see('h100.example', 1);
+  t.equal(working.size, 100);
+  t.equal(purged.length, 2);
+});
+
 t.test('a store that rejects or hangs is a miss', async (t) => {
   const rejects = async () => {
     throw new Error('no store');
