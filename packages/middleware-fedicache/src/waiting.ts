@@ -15,8 +15,8 @@ export interface WaitingParts {
 
 /**
  * Gives the function that answers one who must wait, with what a fill brings, its own or another's.
- * After `maxWait`, and at once if `maxWaiting` wait already, it answers with the stale page, else 503;
- * the fill goes on.
+ * After `maxWait`, and at once if `maxWaiting` wait or are in line already, it answers with the stale
+ * page, else 503; the fill goes on.
  */
 export function waitingRoom(
   { maxWait, maxWaiting }: Settings,
@@ -52,12 +52,13 @@ export function waitingRoom(
       });
     };
     /** An application may give up with the client that asked it, while others still wait. */
-    const fetchUntilDone = async (): Promise<Buffer> => {
+    const fetchUntilDone = async (): Promise<Buffer | undefined> => {
       try {
         return await fetch();
       } catch (error) {
-        const isForsaken = error instanceof HeadgateError && error.code === 'CLIENT_GONE';
-        if (isOwn || !isForsaken || !isHere) throw error;
+        const code = error instanceof HeadgateError ? error.code : undefined;
+        if (code === 'OVERLOADED') return undefined;
+        if (isOwn || code !== 'CLIENT_GONE' || !isHere) throw error;
         return fetchUntilDone();
       }
     };

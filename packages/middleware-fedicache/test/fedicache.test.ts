@@ -538,6 +538,21 @@ t.test('only so many may wait, and only so many pages are fetched at once', asyn
   );
 });
 
+t.test('only so many pages wait in line, whether or not anybody waits for them', async (t) => {
+  const origin = heldOrigin();
+  const { middleware } = layer({ maxWait: 5, maxWaiting: 3, maxFills: 2 });
+  for (let i = 0; i < 10; i++)
+    t.match(await middleware(preview({ url: `/${i}` }), origin.handler), {
+      status: 503,
+      headers: { 'cache-control': 'private, max-age=0', 'retry-after': '1' },
+    });
+  for (let i = 0; i < 5; i++) {
+    origin.release();
+    await moment();
+  }
+  t.equal(origin.asked.length, 5);
+});
+
 t.test('a stale page is answered at once, while one request fetches a new one', async (t) => {
   const origin = heldOrigin();
   const { middleware, pass } = layer({}, { background: origin.handler });
