@@ -1,5 +1,11 @@
 /** Waiting for a page that is being fetched: how many may, and for how long. */
-import { type CacheStore, type Handler, HeadgateError, type ProxyResponse } from '@headgate/core';
+import {
+  type CacheStore,
+  discard,
+  type Handler,
+  HeadgateError,
+  type ProxyResponse,
+} from '@headgate/core';
 import { decode } from './entry.ts';
 import type { Fill, Wanted } from './fill.ts';
 import type { Settings } from './options.ts';
@@ -69,7 +75,10 @@ export function waitingRoom(
     try {
       const bytes = await Promise.race([fetchUntilDone(), tooLong.promise]);
       const entry = bytes && decode(bytes);
-      if (entry === undefined) return giveUp();
+      if (entry === undefined) {
+        if (whole) discard(whole.body); // it came while the store was slow to keep the reason
+        return giveUp();
+      }
       if (entry.kind === 'answer') {
         const outcome = entry.retryAt !== undefined ? 'stale' : isOwn ? 'fill' : 'collapsed';
         return reply.give(asking, outcome, entry, now() - began);

@@ -7,6 +7,7 @@ import {
   EMPTY,
   type Handler,
   HeadgateError,
+  type Keep,
   type ProxyRequest,
   type ProxyResponse,
   readBody,
@@ -510,6 +511,19 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
   unfit.release(html('', { body, headers: { 'cache-control': 'no-store' } }));
   await moment();
   t.equal(body.destroyed, true, 'a whole page that nobody waits for is dropped');
+
+  const working = memoryStore();
+  const hangs = () => new Promise<never>(() => {});
+  const slow = {
+    ...working,
+    collapse: (key: string, make: (keep: Keep) => Promise<Buffer>) =>
+      working.collapse(key, () => make(hangs)),
+  };
+  const late = layer({ maxWait: 20 }, { store: slow });
+  const other = new Readable({ read: () => {} });
+  const forbidden = html('', { body: other, headers: { 'cache-control': 'no-store' } });
+  t.equal((await late.middleware(preview(), upstream(forbidden))).status, 503);
+  t.equal(other.destroyed, true, 'one that came while the store hung, too');
 });
 
 t.test('only so many may wait, and only so many pages are fetched at once', async (t) => {
