@@ -75,7 +75,10 @@ export function survivors(): Survivors {
   const html = scanner({ onOpenTag, onCloseTag, onHeadEnd, onDoubt }, { tags: TAGS });
   return {
     write: html.write,
-    end: html.end,
+    end() {
+      html.end();
+      if (open) isInDoubt = true; // it takes all the rest of the page, or none of it
+    },
     get isInDoubt() {
       return isInDoubt;
     },
