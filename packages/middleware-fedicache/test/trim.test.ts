@@ -91,6 +91,13 @@ t.test('metadata: what fetchers read, from anywhere, in its order', async (t) =>
       '<title>a</title>',
       '',
     ],
+    [
+      'templates, around what survives of them',
+      '<head></template><template><p></template><template id=a><html lang=b><a rel=me href=c>d</a><template><b></template></template><title>e</title><template><template><meta name=f></template></template>',
+      '',
+      '<template id=a><a rel=me href=c></a></template><title>e</title><template><template><meta name=f></template></template>',
+      '',
+    ],
     ['an unclosed comment', '<meta name=a><!-- <title>b</title>', '', '<meta name=a>', ''],
     [
       'a byte order mark',
