@@ -36,11 +36,12 @@ export interface Rendering {
  */
 export function renderHead(
   bytes: Buffer,
-  { headEnd, pieces }: Found,
+  { headEnd, root, pieces }: Found,
   { isWhole, maxPage }: { readonly isWhole: boolean; readonly maxPage: number },
 ): Rendering | undefined {
   if (headEnd === undefined && !isWhole) return undefined;
-  const behind = headEnd === undefined ? [] : pieces.filter(({ start }) => start >= headEnd);
+  const all = root ? [root, ...pieces] : pieces; // a root's tag in the body counts too
+  const behind = headEnd === undefined ? [] : all.filter(({ start }) => start >= headEnd);
   const page =
     headEnd === undefined
       ? bytes

@@ -146,6 +146,8 @@ t.test('head: its bytes as they are, and what fetchers read behind it', async (t
         `${head}</head><body>${SIGN}${rest}</body></html>\n`,
         `${what}, ${size} bytes at a time`,
       );
+  const late = '<title>a</title><p><html lang=de><meta name=b>';
+  t.match(await cut(late, HEAD), `${SIGN}<html lang=de><meta name=b></body>`, 'a late root');
   t.equal(await cut('<title>a</title>', HEAD), '<title>a</title>', 'all head: as it is');
 });
 
