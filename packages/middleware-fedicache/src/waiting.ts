@@ -2,10 +2,12 @@
 import {
   type CacheStore,
   discard,
+  field,
   type Handler,
   HeadgateError,
   type ProxyResponse,
 } from '@headgate/core';
+import { readable } from './decoding.ts';
 import { decode } from './entry.ts';
 import type { Fill, Wanted } from './fill.ts';
 import type { Settings } from './options.ts';
@@ -83,7 +85,8 @@ export function waitingRoom(
         const outcome = entry.retryAt !== undefined ? 'stale' : isOwn ? 'fill' : 'collapsed';
         return reply.give(asking, outcome, entry, now() - began);
       }
-      const response = whole;
+      const accepted = field(asking.request.headers, 'accept-encoding');
+      const response = whole && readable(whole, accepted);
       return await reply.pass(asking, response ? async () => response : next, entry.reason);
     } finally {
       isHere = false;

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { brotliDecompressSync, gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import {
   type CacheStore,
+  discard,
   EMPTY,
   type Handler,
   HeadgateError,
@@ -376,6 +377,50 @@ t.test('a page in a coding that nobody asked for is read through', async (t) => 
   t.match(await text(answer), HEAD);
   t.equal(answer.headers['content-encoding'], undefined);
 });
+
+t.test(
+  'a whole page in a coding that nobody asked for is decoded for who does not take it',
+  async (t) => {
+    const page = Buffer.from(PAGE, 'latin1');
+    const coded = gzipSync(page);
+    const headers = {
+      'content-encoding': 'gzip',
+      'content-length': String(coded.length),
+      etag: '"x"',
+    };
+    for (const [accepted, coding, body, etag] of [
+      [undefined, undefined, page, 'W/"x"'],
+      ['br, gzip;q=0', undefined, page, 'W/"x"'],
+      ['gzip', 'gzip', coded, '"x"'],
+    ] as const) {
+      const asking = preview({
+        headers: accepted === undefined ? {} : { 'accept-encoding': accepted },
+      });
+      const answer = await layer().middleware(asking, upstream(html(coded, { headers })));
+      t.equal((await readBody(answer.body, 1e6)).equals(body), true, `${accepted}`);
+      t.equal(answer.headers['content-encoding'], coding);
+      t.equal(answer.headers['content-length'], coding && headers['content-length']);
+      t.equal(answer.headers.etag, etag);
+      t.same(cacheStatus(answer), ['Headgate; fwd=bypass; detail=charset']);
+    }
+    let isDropped = false;
+    const endless = new Readable({
+      read: () => {},
+      destroy(error, done) {
+        isDropped = true;
+        done(error);
+      },
+    });
+    endless.push(coded.subarray(0, 100));
+    const answer = html('', {
+      body: endless,
+      headers: { ...headers, 'cache-control': 'no-store' },
+    });
+    discard((await layer().middleware(preview(), upstream(answer))).body);
+    await moment();
+    t.equal(isDropped, true, 'who drops it drops the origin');
+  },
+);
 
 t.test('redirects are kept as they are; not found is, for a minute', async (t) => {
   for (const status of [301, 302, 307, 308, 404, 410]) {
