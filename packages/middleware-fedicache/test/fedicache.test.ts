@@ -766,6 +766,7 @@ t.test(
       [{ expires: '0', date }, 0, 300],
       [{ vary: 'Cookie' }, 0, 300],
       [{ vary: 'Accept-Encoding, Accept' }, 300, 300],
+      [{ vary: 'Accept-Language' }, 0, 300],
       [{ vary: '*' }, 0, 0],
     ];
     for (const [fields, strictly, usually] of rows) {
@@ -783,6 +784,29 @@ t.test(
             : ['Headgate; fwd=bypass; detail=origin-forbids'];
         t.same(cacheStatus(second), expected, `${respect}: ${JSON.stringify(fields)}`);
       }
+    }
+    const german = layer({ respect: 'strict', acceptLanguage: 'de' });
+    const varying = upstream(() => html(PAGE, { headers: { vary: 'Accept-Language' } }));
+    for (const _ of [1, 2]) await german.middleware(preview(), varying);
+    t.equal(varying.asked.length, 1, 'Accept-Language is no difference if it is always the same');
+
+    for (const [status, rule, seconds] of [
+      [302, '', 0],
+      [307, '', 0],
+      [302, 'public', 300],
+      [302, 'max-age=60', 60],
+      [301, '', 300],
+      [308, '', 300],
+      [404, '', 60],
+      [410, '', 60],
+    ] as const) {
+      const { middleware } = layer({ respect: 'strict' });
+      const headers = { location: '/x', 'cache-control': rule };
+      const origin = upstream(() => ({ status, headers }));
+      for (const _ of [1, 2])
+        t.match(await middleware(preview(), origin), { status }, `${status} ${rule}`);
+      const third = String(cacheStatus(await middleware(preview(), origin)));
+      t.match(third, seconds > 0 ? `hit; ttl=${seconds}` : 'origin-forbids', `${status} ${rule}`);
     }
     for (const rule of ['must-revalidate', 'proxy-revalidate', 's-maxage=60']) {
       const { middleware, pass } = layer({ respect: 'strict' });
