@@ -24,6 +24,7 @@ import {
 } from '@headgate/middleware-fedicache';
 import { memoryStore } from '@headgate/store';
 import t from 'tap';
+import { until } from '../../core/test/wire.ts';
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
@@ -536,7 +537,7 @@ t.test('many who ask at once are one request', async (t) => {
 
 t.test('who waits for too long is sent away; the fill goes on, and is kept', async (t) => {
   const origin = heldOrigin();
-  const { middleware } = layer({ maxWait: 20 });
+  const { middleware, store } = layer({ maxWait: 20 });
   const early = await Promise.all(
     Array.from({ length: 50 }, () => middleware(preview(), origin.handler)),
   );
@@ -546,7 +547,7 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
       headers: { 'retry-after': '1', 'cache-control': 'private, max-age=0', fedicache: 'Active' },
     });
   origin.release();
-  await moment();
+  await until(() => store.size > 0);
   t.equal(cacheStatus(await middleware(preview(), origin.handler)), 'Headgate; hit; ttl=300');
   t.equal(origin.asked.length, 1);
 
@@ -554,7 +555,7 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
   const body = new Readable({ read: () => {} });
   t.equal((await middleware(preview({ url: '/b' }), unfit.handler)).status, 503);
   unfit.release(html('', { body, headers: { 'cache-control': 'no-store' } }));
-  await moment();
+  await until(() => body.destroyed);
   t.equal(body.destroyed, true, 'a whole page that nobody waits for is dropped');
 
   const working = memoryStore();
@@ -599,22 +600,32 @@ t.test('only so many may wait, and only so many pages are fetched at once', asyn
 
 t.test('only so many pages wait in line, whether or not anybody waits for them', async (t) => {
   const origin = heldOrigin();
-  const { middleware } = layer({ maxWait: 5, maxWaiting: 3, maxFills: 2 });
+  const { middleware, store } = layer({ maxWait: 5, maxWaiting: 3, maxFills: 2 });
   for (let i = 0; i < 10; i++)
     t.match(await middleware(preview({ url: `/${i}` }), origin.handler), {
       status: 503,
       headers: { 'cache-control': 'private, max-age=0', 'retry-after': '1' },
     });
-  for (let i = 0; i < 5; i++) {
-    origin.release();
-    await moment();
-  }
+  origin.release();
+  await until(() => origin.asked.length === 4);
+  origin.release();
+  await until(() => origin.asked.length === 5);
+  origin.release();
+  await until(() => store.size === 5);
   t.equal(origin.asked.length, 5);
 });
 
 t.test('a stale page is answered at once, while one request fetches a new one', async (t) => {
   const origin = heldOrigin();
-  const { middleware, pass } = layer({}, { background: origin.handler });
+  let collapsed = 0;
+  let refreshed: Promise<Buffer> | undefined;
+  const { middleware, pass, store } = layer({}, { background: origin.handler });
+  const { collapse } = store;
+  store.collapse = (...args) => {
+    collapsed += 1;
+    refreshed = collapse(...args);
+    return refreshed;
+  };
   const first = middleware(preview(), origin.handler);
   await moment();
   origin.release();
@@ -629,8 +640,9 @@ t.test('a stale page is answered at once, while one request fetches a new one', 
     t.equal(cacheStatus(answer), 'Headgate; hit; ttl=0; detail=stale');
   }
   t.equal(origin.asked.length, 2);
+  t.equal(collapsed, 2, 'and none but the first looks whether somebody does');
   origin.release(html('<title>new</title>'));
-  await moment();
+  await refreshed;
   t.match(await text(await middleware(preview(), never)), '<title>new</title>');
 
   pass(15 * MINUTE + 1);
@@ -656,6 +668,16 @@ t.test('without a background, one request refreshes a stale page, all others get
   t.equal(origin.asked.length, 1);
   origin.release(html('<title>new</title>'));
   t.match(await text(await one), '<title>new</title>');
+
+  pass(5 * MINUTE + 1);
+  const again = middleware(preview(), origin.handler);
+  await moment();
+  t.equal(origin.asked.length, 2, 'the next time too');
+  pass(10 * MINUTE);
+  const late = middleware(preview(), origin.handler);
+  origin.release(html('<title>newer</title>'));
+  for (const answer of [again, late])
+    t.match(await text(await answer), '<title>newer</title>', 'too old to be given');
   await t.rejects(warm('https://site.example/'), /background/);
 });
 
@@ -1088,7 +1110,7 @@ t.test('in the daemon it uses what the site has', async (t) => {
   const store = memoryStore();
   const background = upstream(() => html());
   const site = { name: 'x', hosts: ['site.example'], mediaHosts: [], store, background };
-  const { middleware, warm } = await plugin.create(
+  const { middleware, warm, close } = await plugin.create(
     toSettings(plugin.name, plugin.options, {}),
     site,
   );
@@ -1096,4 +1118,6 @@ t.test('in the daemon it uses what the site has', async (t) => {
   const answer = await middleware(preview(), upstream());
   t.match(cacheStatus(answer), /; hit/);
   t.equal(store.size, 1);
+  await close?.();
+  t.equal(store.size, 1, 'and leaves it alone');
 });
