@@ -44,7 +44,7 @@ export interface FedicacheParts {
 
 /** A fedicache at work. */
 export interface Fedicache extends Layer {
-  /** Forgets what is kept, and tells how many there were. */
+  /** Forgets what is kept, and tells how many there were. Rejects if the store does. */
   readonly purge: (what: PurgeTarget) => Promise<number>;
   /** Fetches an absolute URL before anybody asks for it. Rejects without a `background`. */
   readonly warm: (url: string) => Promise<void>;
@@ -76,11 +76,16 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
     const bytes = await store.get(key);
     return bytes && decode(bytes);
   };
-  const purgeHost = async (host: string) =>
-    (await store.purge(`${prefix}http://${host}/`)) +
-    (await store.purge(`${prefix}https://${host}/`));
+  const purgeHost = async (host: string, from: Pick<CacheStore, 'purge'>) =>
+    (await from.purge(`${prefix}http://${host}/`)) +
+    (await from.purge(`${prefix}https://${host}/`));
   const use =
-    hosts.length > 0 ? () => {} : hostLimit(MAX_HOSTS, { key: store.delete, host: purgeHost });
+    hosts.length > 0
+      ? () => {}
+      : hostLimit(MAX_HOSTS, {
+          key: store.delete,
+          host: (host) => purgeHost(host, store),
+        });
   /** Keys of stale pages for which the origin is being asked. */
   const refreshing = new Set<string>();
 
@@ -135,12 +140,13 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   return {
     middleware,
     async purge(what) {
-      if ('all' in what) return store.purge(prefix);
-      if ('host' in what) return purgeHost(what.host.toLowerCase());
-      if ('prefix' in what) return store.purge(prefix + what.prefix);
+      // Without our patience: who purges must know whether it was done.
+      if ('all' in what) return own.purge(prefix);
+      if ('host' in what) return purgeHost(what.host.toLowerCase(), own);
+      if ('prefix' in what) return own.purge(prefix + what.prefix);
       const key = keyOf(parseTarget(what.url, isIgnored));
-      const isKept = (await store.get(key)) !== undefined;
-      await store.delete(key);
+      const isKept = (await own.get(key)) !== undefined;
+      await own.delete(key);
       return isKept ? 1 : 0;
     },
     async warm(url) {

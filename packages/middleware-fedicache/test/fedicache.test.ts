@@ -889,6 +889,31 @@ t.test('purge: a URL, a prefix, a host, all', async (t) => {
   t.equal(store.size, 0, 'what was on its way is answered, not kept');
 });
 
+t.test('who purges is told when a store is slow, or fails', async (t) => {
+  const working = memoryStore();
+  const slowly = async (part: string) => {
+    await moment(150);
+    return working.purge(part);
+  };
+  const slow = layer({}, { store: { ...working, purge: slowly } });
+  await slow.middleware(
+    preview(),
+    upstream(() => html()),
+  );
+  t.equal(await slow.purge({ prefix: 'https://site.example/' }), 1);
+  const fails = async () => {
+    throw new Error('no store');
+  };
+  const failing = layer({}, { store: { ...working, purge: fails, delete: fails } });
+  for (const what of [
+    { all: true },
+    { host: 'site.example' },
+    { prefix: 'https://site.example/' },
+    { url: 'https://site.example/' },
+  ] as const)
+    await t.rejects(failing.purge(what), /no store/);
+});
+
 t.test('warm fetches a page before anybody asks', async (t) => {
   const origin = upstream(({ url }) =>
     url === '/no' ? { status: 404 } : html(url === '/x' ? '\0' : PAGE),
