@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { HeadgateError, readBody } from '@headgate/core';
+import { html, parse, type DefaultTreeAdapterTypes as Tree } from 'parse5';
 import t from 'tap';
 import { type TrimOptions, trim } from '../src/trim.ts';
 
@@ -363,4 +364,117 @@ t.test('pages made to hurt take linear time', async (t) => {
     const [one, eight] = [await costOf(MB / 4), await costOf(2 * MB)];
     t.ok(eight < 40 * one + 100_000, `${what}: ${one} and ${eight} µs`);
   }
+});
+
+/** What a reader of the whole tree finds: each thing once, in order, and the title that counts. */
+function readBy(page: string, scriptingEnabled: boolean, isIntoTemplates: boolean) {
+  const found = new Set<string>();
+  let title = '';
+  const read = (node: Tree.Node, isHead: boolean) => {
+    const children = 'childNodes' in node ? node.childNodes : [];
+    if ('tagName' in node && node.namespaceURI === html.NS.HTML) {
+      const { tagName } = node;
+      const attributes = Object.fromEntries(node.attrs.map(({ name, value }) => [name, value]));
+      const relations = (attributes.rel ?? '').toLowerCase().split(' ');
+      const text = children.map((child) => ('value' in child ? child.value : '')).join('');
+      const isRead =
+        ['title', 'meta', 'base'].includes(tagName) ||
+        (tagName === 'link' && !relations.includes('stylesheet')) ||
+        (tagName === 'script' && attributes.type === 'application/ld+json') ||
+        (['a', 'area'].includes(tagName) && relations.includes('me'));
+      if (isRead) found.add(`${tagName} ${JSON.stringify(attributes)} ${tagName === 'a' || text}`);
+      if (tagName === 'html') found.add(`lang ${attributes.lang}`);
+      if (tagName === 'title' && isHead) title ||= text;
+    }
+    for (const child of children) read(child, node.nodeName === 'head');
+    if (isIntoTemplates && 'content' in node) read(node.content, false);
+  };
+  read(parse(page, { scriptingEnabled }), false);
+  return { found: [...found], title };
+}
+
+t.test('readers of a cut page find what they find in all of it', async (t) => {
+  const survivors = [
+    ...['<meta name=N content="\u00fc>">', "<META property='og:title' content='N' />"],
+    ...['<title>N &amp; <b></title >', '<base href=N>', '<html lang=N>'],
+    ...['<link rel=icon href=N>', '<link type="application/json+oembed" href=N>'],
+    ...['<script type="application/ld+json">{"<meta>": N}</script>'],
+    ...['<a rel=me href=N>me</a>', '<A HREF=N REL="nofollow ME" title=">"><i>x</i></A>'],
+    ...['<area rel=me href=N>', '<a rel="m&#101;" href=N></a>', '<a rel=x rel=me href=N></a>'],
+  ];
+  const others = [
+    ...[
+      'text',
+      ' ',
+      '<p>',
+      '</p>',
+      '<div>',
+      '</div>',
+      '</x>',
+      '</>',
+      '< a',
+      '<br>',
+      '</br>',
+      '<b>',
+    ],
+    ...['<!-- <meta name=no> -->', '<!-->', '<!--->', '<!-- a --!>', '<!x>', '<?php ?>', '&lt;'],
+    ...[
+      '<head>',
+      '<body>',
+      '</body>',
+      '</html>',
+      '<style></head></style>',
+      '<link rel=stylesheet>',
+    ],
+    ...['<script>"</head>"</script>', '<script><!-- x --></script>', '<textarea><meta></textarea>'],
+    ...['<iframe><meta></iframe>', '<xmp><title>no</title></xmp>', '<svg><title>no</title></svg>'],
+    ...['<svg/>', '<math><mi></mi></math>', '<img alt="<title>">', '<select><option>x</select>'],
+    ...[
+      '<p title="',
+      '">',
+      '<template>',
+      '</template>',
+      '<h1>',
+      '<ul><li>',
+      '<form>',
+      '<noscript>',
+    ],
+    ...['</noscript>', '<body></head>'],
+  ];
+  let seed = 7;
+  const random = (below: number) => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % below;
+  };
+  const soup = () => {
+    const parts = Array.from({ length: 2 + random(14) }, (_, index) => {
+      const from = random(2) === 0 ? survivors : others;
+      return (from[random(from.length)] ?? '').replace('N', `n${index}`);
+    });
+    return (random(2) === 0 ? '<!doctype html><html lang=de><head>' : '') + parts.join('');
+  };
+  let cuts = 0;
+  for (let run = 0; run < 2000; run++) {
+    const page = soup();
+    for (const options of [METADATA, HEAD]) {
+      const small = await cut(page, options);
+      if (typeof small !== 'string') continue;
+      cuts += 1;
+      for (const isScripting of [false, true])
+        for (const isIntoTemplates of [false, true]) {
+          const whole = readBy(page, isScripting, isIntoTemplates);
+          const read = readBy(small, isScripting, isIntoTemplates);
+          if (
+            String(whole.found) !== String(read.found) ||
+            (whole.title && whole.title !== read.title)
+          )
+            return t.same(
+              read,
+              whole,
+              `${options.keep}, scripting ${isScripting}: ${page}\n${small}`,
+            );
+        }
+    }
+  }
+  t.ok(cuts > 2000, `${cuts} cuts`);
 });
