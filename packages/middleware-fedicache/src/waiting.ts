@@ -52,13 +52,11 @@ export function waitingRoom(
       if (isHere) whole = response;
       return isHere;
     };
-    const fetch = () => {
-      isOwn = false;
-      return store.collapse(key, (keep) => {
+    const fetch = () =>
+      store.collapse(key, (keep) => {
         isOwn = true;
         return fill({ ...wanted, onWhole }, keep);
       });
-    };
     /** An application may give up with the client that asked it, while others still wait. */
     const fetchUntilDone = async (): Promise<Buffer | undefined> => {
       try {

@@ -572,6 +572,16 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
   t.equal(other.destroyed, true, 'one that came while the store hung, too');
 });
 
+t.test('who was sent away does not ask again when the first client leaves', async (t) => {
+  const origin = heldOrigin();
+  const { middleware } = layer({ maxWait: 20 });
+  const answers = [1, 2].map(() => middleware(preview(), origin.handler));
+  for (const answer of answers) t.equal((await answer).status, 503);
+  origin.fail(new HeadgateError('CLIENT_GONE', 'left'));
+  await moment();
+  t.equal(origin.asked.length, 1);
+});
+
 t.test('only so many may wait, and only so many pages are fetched at once', async (t) => {
   const origin = heldOrigin();
   const { middleware } = layer({ maxWaiting: 3, maxFills: 2 });
