@@ -1,5 +1,5 @@
 /** What an origin says about keeping its answers (RFC 9111). */
-import { field, fields, type Headers } from '@headgate/core';
+import { field, fields, type Headers, type ProxyResponse } from '@headgate/core';
 
 /** How long an answer may be used, under the rules that are respected. */
 export interface Permission {
@@ -14,8 +14,21 @@ type Directives = ReadonlyMap<string, string>;
 
 const DIRECTIVE = /([!#$%&'*+.^_`|~\w-]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,]+))?/g;
 
-/** Fields of the request by which an answer may vary without one fetcher's differing from another's. */
-const CANONICAL = new Set(['host', 'user-agent', 'accept', 'accept-encoding', 'accept-language']);
+/** Fields that each request of ours has: an answer may vary by them, and is the same for everybody. */
+const CANONICAL = ['host', 'user-agent', 'accept', 'accept-encoding'];
+
+/** Statuses that may be kept though nothing says for how long (RFC 9110 section 15.1). */
+const HEURISTIC = new Set([200, 301, 308, 404, 410]);
+
+/** What decides beside the answer. */
+export interface Circumstances {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Milliseconds for which an answer is fresh at most, and if it doesn't say. */
+  readonly ttl: number;
+  /** The Accept-Language of the request, if it had one. */
+  readonly acceptLanguage?: string | undefined;
+}
 
 /** True for an answer that forbids to be kept, or that depends on what can't be seen (`Vary: *`). */
 export function isForbidden(headers: Headers): boolean {
@@ -24,20 +37,25 @@ export function isForbidden(headers: Headers): boolean {
 
 /**
  * What all rules for shared caches say about an answer that came just now: s-maxage, max-age, Expires,
- * in that order (section 4.2.1), less its Age; without any of them `ttl`, which is the most too.
- * `private` and `no-cache` keep nothing, whatever fields they name. Vary may name only what every
- * fetch of ours has alike.
+ * in that order (section 4.2.1), less its Age; without any of them `ttl`, which is the most too, if the
+ * status allows that. `private` and `no-cache` keep nothing, whatever fields they name. Vary may name
+ * only what every fetch of ours has alike.
  */
-export function permissionOf(headers: Headers, now: number, ttl: number): Permission {
+export function permissionOf(
+  { status, headers }: ProxyResponse,
+  { now, ttl, acceptLanguage }: Circumstances,
+): Permission {
   const said = directivesOf(headers);
+  const canonical = acceptLanguage === undefined ? CANONICAL : [...CANONICAL, 'accept-language'];
   const isKept =
     !isForbidden(headers) &&
     !said.has('private') &&
     !said.has('no-cache') &&
-    variesBy(headers).every((name) => CANONICAL.has(name));
+    variesBy(headers).every((name) => canonical.includes(name));
   const lifetime = lifetimeOf(headers, said, now);
+  const unsaid = HEURISTIC.has(status) || said.has('public') ? ttl : 0;
   const age = Number(/^\d+$/.exec(fields(headers, 'age')[0] ?? '')?.[0] ?? 0) * 1000;
-  const fresh = lifetime === undefined ? ttl : Math.min(ttl, Math.max(0, lifetime - age));
+  const fresh = lifetime === undefined ? unsaid : Math.min(ttl, Math.max(0, lifetime - age));
   const mayBeStale = !['must-revalidate', 'proxy-revalidate', 's-maxage'].some((name) =>
     said.has(name),
   );

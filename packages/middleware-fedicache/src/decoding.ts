@@ -1,11 +1,13 @@
 /** Content codings (RFC 9110 section 8.4.1): what an origin sends coded, read while it streams. */
-import type { Transform } from 'node:stream';
+import { pipeline, Readable, type Transform } from 'node:stream';
 import {
   createBrotliDecompress,
   createGunzip,
   createInflate,
   createZstdDecompress,
 } from 'node:zlib';
+import { field, type ProxyResponse, withBody, withFields } from '@headgate/core';
+import { accepts } from './answer.ts';
 
 const DECODERS: Readonly<Record<string, () => Transform>> = {
   br: createBrotliDecompress,
@@ -19,6 +21,18 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
 export function decoderOf(coding: string): Transform | undefined {
   const name = coding.trim().toLowerCase();
   return Object.hasOwn(DECODERS, name) ? DECODERS[name]?.() : undefined;
+}
+
+/** The response as one can read it who sent this Accept-Encoding: decoded, unless that names the coding. */
+export function readable(response: ProxyResponse, accepted: string | undefined): ProxyResponse {
+  const { headers, body } = response;
+  const coding = field(headers, 'content-encoding') ?? 'identity';
+  const decoder = accepts(accepted, coding.trim().toLowerCase()) ? undefined : decoderOf(coding);
+  if (!decoder) return response;
+  const source = body instanceof Readable ? body : Readable.from([body], { objectMode: false });
+  pipeline(source, decoder, () => {}); // an error on one side destroys the other
+  const decoded = withBody(response, decoder);
+  return { ...decoded, headers: withFields(decoded.headers, { 'content-encoding': undefined }) };
 }
 
 /** Decodes a body part by part. */

@@ -44,7 +44,7 @@ export interface FedicacheParts {
 
 /** A fedicache at work. */
 export interface Fedicache extends Layer {
-  /** Forgets what is kept, and tells how many there were. */
+  /** Forgets what is kept, and tells how many there were. Rejects if the store does. */
   readonly purge: (what: PurgeTarget) => Promise<number>;
   /** Fetches an absolute URL before anybody asks for it. Rejects without a `background`. */
   readonly warm: (url: string) => Promise<void>;
@@ -72,11 +72,17 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   const wait = waitingRoom(settings, { store, fill, reply, now });
   const prefix = keyPrefix(settings);
   const keyOf = (target: Target) => prefix + toText(target);
-  const purgeHost = async (host: string) =>
-    (await store.purge(`${prefix}http://${host}/`)) +
-    (await store.purge(`${prefix}https://${host}/`));
+  const read = async (key: string) => {
+    const bytes = await store.get(key);
+    return bytes && decode(bytes);
+  };
+  const purgeHost = async (host: string, from: Pick<CacheStore, 'purge'>) =>
+    (await from.purge(`${prefix}http://${host}/`)) +
+    (await from.purge(`${prefix}https://${host}/`));
   const isBounded = hosts.length > 0 && !hosts.some((host) => host.includes('*'));
-  const use = isBounded ? () => {} : hostLimit(MAX_HOSTS, purgeHost);
+  const use = isBounded
+    ? () => {}
+    : hostLimit(MAX_HOSTS, { key: store.delete, host: (host) => purgeHost(host, store) });
   /** Keys of stale pages for which the origin is being asked. */
   const refreshing = new Set<string>();
 
@@ -85,12 +91,13 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
     const { mayTrim, family } = classify(request);
     if (!mayTrim || request.body !== EMPTY) return next(request); // no fetcher sends a body
 
-    const asking = { request, family };
     const target = targetOf(request, isIgnored);
+    if (!target) return next(request);
+
+    const asking = { request, family };
     const key = keyOf(target);
-    use(target.host);
-    const bytes = await store.get(key);
-    const entry = bytes && decode(bytes);
+    use(target.host, key);
+    const entry = await read(key);
     if (entry?.kind === 'uncacheable') return reply.pass(asking, next, entry.reason);
     if (entry && now() < entry.made + entry.fresh) return reply.give(asking, 'hit', entry);
 
@@ -122,33 +129,39 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   /** Lets an unsafe request past, and drops what it may have changed (RFC 9111 section 4.4). */
   async function forgetting(request: ProxyRequest, next: Handler): Promise<ProxyResponse> {
     const response = await next(request);
-    if (response.status < 400) await store.delete(keyOf(targetOf(request, isIgnored)));
+    const target = response.status < 400 ? targetOf(request, isIgnored) : undefined;
+    if (target) await store.delete(keyOf(target));
     return response;
   }
 
   return {
     middleware,
     async purge(what) {
-      if ('all' in what) return store.purge(prefix);
-      if ('host' in what) return purgeHost(what.host.toLowerCase());
-      if ('prefix' in what) return store.purge(prefix + what.prefix);
+      // Without our patience: who purges must know whether it was done.
+      if ('all' in what) return own.purge(prefix);
+      if ('host' in what) return purgeHost(what.host.toLowerCase(), own);
+      if ('prefix' in what) return own.purge(prefix + what.prefix);
       const key = keyOf(parseTarget(what.url, isIgnored));
-      const isKept = (await store.get(key)) !== undefined;
-      await store.delete(key);
+      const isKept = (await own.get(key)) !== undefined;
+      await own.delete(key);
       return isKept ? 1 : 0;
     },
     async warm(url) {
       if (!background) throw new Error('fedicache: warm needs a background handler');
       const target = parseTarget(url, isIgnored);
+      const key = keyOf(target);
+      const kept = await read(key);
       const wanted = {
         request: behindNobody(target),
         target,
         ask: background,
         isBorrowed: false,
         onWhole: () => false,
+        ...(kept?.kind === 'answer' && kept.mayBeStale && { stale: kept }),
       };
-      const entry = decode(await store.collapse(keyOf(target), (keep) => fill(wanted, keep)));
+      const entry = decode(await store.collapse(key, (keep) => fill(wanted, keep)));
       if (entry?.kind === 'uncacheable') throw new Error(`${url} is not kept: ${entry.reason}`);
+      if (entry?.retryAt !== undefined) throw new Error(`${url} failed; the page before is kept`);
       if (entry && entry.status >= 400) throw new Error(`${url} was answered ${entry.status}`);
     },
     close: async () => {

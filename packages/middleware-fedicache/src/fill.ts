@@ -2,6 +2,7 @@
 import {
   discard,
   type Handler,
+  HeadgateError,
   type Keep,
   type ProxyRequest,
   type ProxyResponse,
@@ -47,8 +48,9 @@ export interface FillParts {
 const JITTER = 0.1;
 
 /**
- * Makes the function that fills. It rejects with `CLIENT_GONE` only, where an application gives up
- * with its client: everything else that fails is an entry, so that the origin is spared for a while.
+ * Makes the function that fills. It rejects with `CLIENT_GONE`, where an application gives up with its
+ * client, and with `OVERLOADED`, when `maxWaiting` pages are in line already: everything else that
+ * fails is an entry, so that the origin is spared for a while.
  */
 export function filler(settings: Settings, { now, random }: FillParts): Fill {
   const inLine = pLimit(settings.maxFills);
@@ -113,5 +115,10 @@ export function filler(settings: Settings, { now, random }: FillParts): Fill {
       deadline.clear();
     }
   };
-  return (wanted, keep) => inLine(() => fill(wanted, keep));
+  return async (wanted, keep) => {
+    // Who waited for them may be gone by now, but they are still in line.
+    if (inLine.pendingCount >= settings.maxWaiting)
+      throw new HeadgateError('OVERLOADED', 'too many pages wait to be fetched');
+    return inLine(() => fill(wanted, keep));
+  };
 }

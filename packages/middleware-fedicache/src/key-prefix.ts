@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Settings } from './options.ts';
 
 /** Changes when entries or renderings do, so that nobody reads what an older Headgate kept. */
-const VERSION = 2;
+const VERSION = 3;
 
 /**
  * What the keys begin with: a URL follows, so that a prefix of URLs is a prefix of keys. It stands for

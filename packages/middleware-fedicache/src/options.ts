@@ -33,7 +33,9 @@ export const schema = z.strictObject({
   maxWait: milliseconds(0, 8_000).describe(
     'How long a fetcher waits for the origin: then it gets a stale page, or 503. Milliseconds.',
   ),
-  maxWaiting: count(10_000).describe('How many fetchers may wait at once.'),
+  maxWaiting: count(10_000).describe(
+    'How many fetchers may wait at once, and how many pages in line to be fetched.',
+  ),
   maxFills: count(64).describe('How many pages are fetched from the origin at once.'),
   fillTimeout: milliseconds(1, 2 * MINUTE).describe(
     'How long the origin may take for a page, to its last byte. Milliseconds.',

@@ -1,5 +1,5 @@
 /** A page in its small form, put together from the bytes that survive. */
-import { type Piece, type Survivors, survivors } from './survivors.ts';
+import type { Piece, Survivors } from './survivors.ts';
 
 /**
  * Makes the charset plain: Mastodon believes byte statistics before any declaration, and four
@@ -9,12 +9,20 @@ const CHARSET_SIGN = '<!--\u2691\u2691\u2691\u2691-->';
 const HEAD = Buffer.from('<head>');
 const BODY = Buffer.from(`</head><body>${CHARSET_SIGN}`);
 const END = Buffer.from('</body></html>\n');
+const NOSCRIPT = Buffer.from('<noscript>');
+const NOSCRIPT_END = Buffer.from('</noscript>');
 
 /** Bytes in which a doctype is looked for. */
 const BEGINNING = 1024;
 
-/** A doctype, behind a byte order mark, space and comments at most. As latin1. */
-const DOCTYPE = /^(\xef\xbb\xbf)?(?:[\t\n\f\r ]|<!--[\s\S]*?-->)*(<!doctype[^>]*>)/i;
+/**
+ * A doctype, behind a byte order mark, space and comments at most. As latin1. A comment can end in one
+ * place only: were there a choice, many of them would take for ever.
+ */
+const DOCTYPE = /^(\xef\xbb\xbf)?(?:[\t\n\f\r ]|<!--(?:(?!-->)[\s\S])*-->)*(<!doctype[^>]*>)/i;
+
+/** What of a page is known when it is put together. */
+export type Found = Pick<Survivors, 'headEnd' | 'root' | 'pieces'>;
 
 /** The small form of a page, and whether something that survives was left out as too much. */
 export interface Rendering {
@@ -28,11 +36,12 @@ export interface Rendering {
  */
 export function renderHead(
   bytes: Buffer,
-  { headEnd, pieces }: Survivors,
+  { headEnd, root, pieces }: Found,
   { isWhole, maxPage }: { readonly isWhole: boolean; readonly maxPage: number },
 ): Rendering | undefined {
   if (headEnd === undefined && !isWhole) return undefined;
-  const behind = headEnd === undefined ? [] : pieces.filter(({ start }) => start >= headEnd);
+  const all = root ? [root, ...pieces] : pieces; // a root's tag in the body counts too
+  const behind = headEnd === undefined ? [] : all.filter(({ start }) => start >= headEnd);
   const page =
     headEnd === undefined
       ? bytes
@@ -46,7 +55,7 @@ export function renderHead(
  */
 export function renderMetadata(
   bytes: Buffer,
-  { headEnd = Number.POSITIVE_INFINITY, root, pieces }: Survivors,
+  { headEnd = Number.POSITIVE_INFINITY, root, pieces }: Found,
   maxPage: number,
 ): Rendering {
   const [, mark = '', doctype = ''] = DOCTYPE.exec(bytes.toString('latin1', 0, BEGINNING)) ?? [];
@@ -67,24 +76,12 @@ export function renderMetadata(
   return { page: Buffer.concat([...head, ...body, END]), isShortened };
 }
 
-/** The bytes of a piece. */
+/** The bytes of a piece. A noscript stays one, for those who take it for text. */
 function bytesOf(bytes: Buffer): (piece: Piece) => Buffer {
-  return ({ start, end, closing = '', isNoscript = false }) => {
+  const bytesOfOne = ({ start, end, closing = '', inside }: Piece): Buffer => {
+    if (inside) return Buffer.concat([NOSCRIPT, ...inside.map(bytesOfOne), NOSCRIPT_END]);
     const piece = bytes.subarray(start, end);
-    if (isNoscript) return noscript(piece);
     return closing === '' ? piece : Buffer.concat([piece, Buffer.from(closing)]);
   };
-}
-
-/**
- * What survives of a `noscript`: fetchers run no scripts, so for most of them it isn't text but a part
- * of the page. It stays in its element, for those who take it for text.
- */
-function noscript(content: Buffer): Buffer {
-  const inside = survivors();
-  inside.write(content);
-  inside.end();
-  const parts = inside.isInDoubt ? [] : inside.pieces.map(bytesOf(content));
-  if (parts.length === 0) return content.subarray(0, 0);
-  return Buffer.concat([Buffer.from('<noscript>'), ...parts, Buffer.from('</noscript>')]);
+  return bytesOfOne;
 }

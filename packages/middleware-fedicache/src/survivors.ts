@@ -6,8 +6,9 @@ export interface Piece {
   readonly start: number;
   readonly end: number;
   readonly closing?: string;
-  /** True for the content of a `noscript`, of which only survivors stay. */
+  /** True for the content of a `noscript`, of which only what is `inside` stays. */
   readonly isNoscript?: boolean;
+  readonly inside?: readonly Piece[];
 }
 
 /** A page as far as it was read. Offsets count bytes from its beginning. */
@@ -29,7 +30,7 @@ export interface Survivors {
 /** Tags that say something to a fetcher, wherever they stand. */
 const TAGS = new Set([
   ...['a', 'area', 'base', 'html', 'link', 'meta'],
-  ...['noscript', 'script', 'title'],
+  ...['noscript', 'script', 'template', 'title'],
 ]);
 
 /** What a link of these relations fetches serves browsers only. */
@@ -49,21 +50,35 @@ export function survivors(): Survivors {
   let isInDoubt = false;
   /** The element whose content survives, until its end tag comes. */
   let open: OpenTag | undefined;
+  /** Those that are open. Some readers look into them, others don't. */
+  const templates: Piece[] = [];
 
   const onOpenTag = (tag: OpenTag) => {
     const { name, start, end } = tag;
     if (tag.isForeign) return;
     if (name === 'title' || name === 'noscript' || isLinkedData(tag)) open = tag;
-    else if (name === 'html') root ??= { start, end };
-    else if (name === 'a' || name === 'area') {
+    else if (name === 'html') {
+      if (templates.length === 0) root ??= { start, end };
+    } else if (name === 'template') {
+      const opening = { start, end };
+      templates.push(opening);
+      pieces.push(opening);
+    } else if (name === 'a' || name === 'area') {
       if (isMe(tag)) pieces.push({ start, end, closing: name === 'a' ? '</a>' : '' });
     } else if (name !== 'script' && survives(tag)) pieces.push({ start, end });
   };
   const onCloseTag = ({ name, start, end }: CloseTag) => {
+    if (name === 'template') return closeTemplate({ start, end });
     if (open?.name !== name) return;
     if (name === 'noscript') pieces.push({ start: open.end, end: start, isNoscript: true });
     else pieces.push({ start: open.start, end });
     open = undefined;
+  };
+  /** Keeps a template around what survives of it. */
+  const closeTemplate = (closing: Piece) => {
+    const opening = templates.pop();
+    if (opening && pieces.at(-1) === opening) pieces.pop();
+    else if (opening) pieces.push(closing);
   };
   const onHeadEnd = (offset: number) => {
     headEnd = offset;
@@ -74,7 +89,10 @@ export function survivors(): Survivors {
   const html = scanner({ onOpenTag, onCloseTag, onHeadEnd, onDoubt }, { tags: TAGS });
   return {
     write: html.write,
-    end: html.end,
+    end() {
+      html.end();
+      if (open) isInDoubt = true; // it takes all the rest of the page, or none of it
+    },
     get isInDoubt() {
       return isInDoubt;
     },
@@ -93,6 +111,7 @@ function survives(tag: OpenTag): boolean {
   if (tag.name === 'meta') return !SECRETS.has((attribute(tag, 'name') ?? '').trim().toLowerCase());
   if (tag.name !== 'link') return true;
   const relations = relationsOf(tag);
+  if (relations.length === 0) return true; // Mastodon goes by the type of oEmbed links only
   return !relations.includes('stylesheet') && !relations.every((token) => FOR_BROWSERS.has(token));
 }
 

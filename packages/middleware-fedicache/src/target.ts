@@ -20,9 +20,16 @@ export function ignoring(names: readonly string[]): IsIgnored {
   return (name) => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
 }
 
-/** The target of a request. */
-export function targetOf({ scheme, headers, url }: ProxyRequest, isIgnored: IsIgnored): Target {
+/** What may stand in a host. With `/` or `?` in it, one URL would have the text of another's. */
+const HOST = /^[\w.:[\]-]+$/;
+
+/** The target of a request. Nothing if its Host is none: an application lets any by. */
+export function targetOf(
+  { scheme, headers, url }: ProxyRequest,
+  isIgnored: IsIgnored,
+): Target | undefined {
   const host = normalHost(scheme, field(headers, 'host') ?? '');
+  if (!HOST.test(host)) return undefined;
   return { scheme, host, url: url.includes('?') ? withoutIgnored(url, isIgnored) : url };
 }
 

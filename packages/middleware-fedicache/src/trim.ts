@@ -3,14 +3,15 @@ import { isUtf8 } from 'node:buffer';
 import { PassThrough, pipeline, Readable } from 'node:stream';
 import { type Body, discard, HeadgateError } from '@headgate/core';
 import { type Decoding, decoderOf, decodingBy } from './decoding.ts';
-import { type Rendering, renderHead, renderMetadata } from './rendering.ts';
-import { type Survivors, survivors } from './survivors.ts';
+import { withNoscripts } from './noscript.ts';
+import { type Found, type Rendering, renderHead, renderMetadata } from './rendering.ts';
+import { survivors } from './survivors.ts';
 
 /** How a page is cut. Sizes in bytes. */
 export interface TrimOptions {
   /** The head byte for byte, or only what fetchers read of it. */
   readonly keep: 'metadata' | 'head';
-  /** How much of the page is read, once it is decoded. */
+  /** How much of the page is read, as it comes and once it is decoded. */
   readonly scan: number;
   /** How large the result may be. */
   readonly maxPage: number;
@@ -51,11 +52,14 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   const found = survivors();
   /** As it came, and as it is read. */
   const received: Buffer[] = [];
-  const pieces: Buffer[] = [];
+  const decoded: Buffer[] = [];
+  let held = 0;
   let read = 0;
+  // A coding can take a lot to say nothing.
+  const isFull = () => read >= scan || held >= scan;
   const take = (parts: readonly Buffer[]) => {
     for (const part of parts) {
-      pieces.push(part);
+      decoded.push(part);
       read += part.length;
       found.write(part);
     }
@@ -65,10 +69,11 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   try {
     for await (const chunk of source.iterator({ destroyOnReturn: false })) {
       received.push(chunk);
+      held += chunk.length;
       take(await decoding.decode(chunk, scan - read));
-      if (read >= scan || found.isInDoubt) break;
+      if (isFull() || found.isInDoubt) break;
     }
-    if (source.readableEnded && read < scan) take(await decoding.end(scan - read));
+    if (source.readableEnded && !isFull()) take(await decoding.end(scan - read));
   } catch (error) {
     isOverdue = error instanceof HeadgateError && error.code === 'UPSTREAM_TIMEOUT';
     if (!isOverdue || found.headEnd === undefined) {
@@ -78,39 +83,36 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   } finally {
     decoding.close();
   }
-  const isWhole = source.readableEnded && !isOverdue && read < scan;
+  const isWhole = source.readableEnded && !isOverdue && !isFull();
   if (isWhole) found.end();
 
-  const bytes = Buffer.concat(pieces, read);
-  const reason = doubtAbout(isWhole ? bytes : withoutPartialCharacter(bytes), found);
-  if (reason !== undefined && !isOverdue) return { whole: again(received, source), reason };
+  const bytes = Buffer.concat(decoded, read);
+  const pieces = found.isInDoubt ? undefined : withNoscripts(bytes, found.pieces);
+  const isText = isCertainlyUtf8(isWhole ? bytes : withoutPartialCharacter(bytes));
+  if (!(pieces && isText) && !isOverdue)
+    return { whole: again(received, source), reason: pieces ? 'charset' : 'markup' };
   discard(source);
-  if (reason !== undefined) throw new HeadgateError('UPSTREAM_TIMEOUT', 'the page took too long');
-  const { page, isShortened } = render(bytes, found, options, isWhole);
-  const limit = isShortened ? 'maxPage' : read >= scan ? 'scan' : undefined;
+  if (!(pieces && isText)) throw new HeadgateError('UPSTREAM_TIMEOUT', 'the page took too long');
+  const { headEnd, root } = found;
+  const { page, isShortened } = render(bytes, { headEnd, root, pieces }, options, isWhole);
+  const limit = isShortened ? 'maxPage' : isFull() ? 'scan' : undefined;
   return { page, read, isPartial: isOverdue, ...(limit && { limit }) };
 }
 
 const PLAIN: Decoding = {
-  decode: async (chunk) => [chunk],
+  decode: async (chunk, limit) => [chunk.subarray(0, limit)],
   end: async () => [],
   close: () => {},
 };
 
 function render(
   bytes: Buffer,
-  found: Survivors,
+  found: Found,
   { keep, maxPage }: TrimOptions,
   isWhole: boolean,
 ): Rendering {
   const head = keep === 'head' ? renderHead(bytes, found, { isWhole, maxPage }) : undefined;
   return head ?? renderMetadata(bytes, found, maxPage);
-}
-
-/** Why a page can't be cut, if it can't. */
-function doubtAbout(bytes: Buffer, { isInDoubt }: Survivors): string | undefined {
-  if (isInDoubt) return 'markup';
-  return isCertainlyUtf8(bytes) ? undefined : 'charset';
 }
 
 /**

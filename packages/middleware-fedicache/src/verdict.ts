@@ -25,10 +25,11 @@ const TELLING = new Set([401, 403, 404, 410]);
 
 /** Judges an answer that came just now to a canonical request. */
 export function verdictOn(
-  { status, headers }: ProxyResponse,
-  { respect, ttl }: Pick<Settings, 'respect' | 'ttl'>,
+  response: ProxyResponse,
+  { respect, ttl, acceptLanguage }: Pick<Settings, 'respect' | 'ttl' | 'acceptLanguage'>,
   now: number,
 ): Verdict {
+  const { status, headers } = response;
   if (status >= 500) return { kind: 'failed' };
   const whole = (reason: string): Verdict => {
     const isRefusal = status >= 400 && !TELLING.has(status);
@@ -36,7 +37,7 @@ export function verdictOn(
   };
   const isStrict = respect === 'strict';
   const { fresh, mayBeStale } = isStrict
-    ? permissionOf(headers, now, ttl)
+    ? permissionOf(response, { now, ttl, acceptLanguage })
     : { fresh: isForbidden(headers) ? 0 : ttl, mayBeStale: true };
   if (fresh === 0) return whole('origin-forbids');
   if (status === 404 || status === 410)

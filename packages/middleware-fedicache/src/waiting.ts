@@ -1,5 +1,13 @@
 /** Waiting for a page that is being fetched: how many may, and for how long. */
-import { type CacheStore, type Handler, HeadgateError, type ProxyResponse } from '@headgate/core';
+import {
+  type CacheStore,
+  discard,
+  field,
+  type Handler,
+  HeadgateError,
+  type ProxyResponse,
+} from '@headgate/core';
+import { readable } from './decoding.ts';
 import { decode } from './entry.ts';
 import type { Fill, Wanted } from './fill.ts';
 import type { Settings } from './options.ts';
@@ -15,8 +23,8 @@ export interface WaitingParts {
 
 /**
  * Gives the function that answers one who must wait, with what a fill brings, its own or another's.
- * After `maxWait`, and at once if `maxWaiting` wait already, it answers with the stale page, else 503;
- * the fill goes on.
+ * After `maxWait`, and at once if `maxWaiting` wait or are in line already, it answers with the stale
+ * page, else 503; the fill goes on.
  */
 export function waitingRoom(
   { maxWait, maxWaiting }: Settings,
@@ -44,20 +52,19 @@ export function waitingRoom(
       if (isHere) whole = response;
       return isHere;
     };
-    const fetch = () => {
-      isOwn = false;
-      return store.collapse(key, (keep) => {
+    const fetch = () =>
+      store.collapse(key, (keep) => {
         isOwn = true;
         return fill({ ...wanted, onWhole }, keep);
       });
-    };
     /** An application may give up with the client that asked it, while others still wait. */
-    const fetchUntilDone = async (): Promise<Buffer> => {
+    const fetchUntilDone = async (): Promise<Buffer | undefined> => {
       try {
         return await fetch();
       } catch (error) {
-        const isForsaken = error instanceof HeadgateError && error.code === 'CLIENT_GONE';
-        if (isOwn || !isForsaken || !isHere) throw error;
+        const code = error instanceof HeadgateError ? error.code : undefined;
+        if (code === 'OVERLOADED') return undefined;
+        if (isOwn || code !== 'CLIENT_GONE' || !isHere) throw error;
         return fetchUntilDone();
       }
     };
@@ -68,12 +75,16 @@ export function waitingRoom(
     try {
       const bytes = await Promise.race([fetchUntilDone(), tooLong.promise]);
       const entry = bytes && decode(bytes);
-      if (entry === undefined) return giveUp();
+      if (entry === undefined) {
+        if (whole) discard(whole.body); // it came while the store was slow to keep the reason
+        return giveUp();
+      }
       if (entry.kind === 'answer') {
         const outcome = entry.retryAt !== undefined ? 'stale' : isOwn ? 'fill' : 'collapsed';
         return reply.give(asking, outcome, entry, now() - began);
       }
-      const response = whole;
+      const accepted = field(asking.request.headers, 'accept-encoding');
+      const response = whole && readable(whole, accepted);
       return await reply.pass(asking, response ? async () => response : next, entry.reason);
     } finally {
       isHere = false;

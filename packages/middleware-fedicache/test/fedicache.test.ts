@@ -4,9 +4,11 @@ import { Readable } from 'node:stream';
 import { brotliDecompressSync, gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import {
   type CacheStore,
+  discard,
   EMPTY,
   type Handler,
   HeadgateError,
+  type Keep,
   type ProxyRequest,
   type ProxyResponse,
   readBody,
@@ -22,6 +24,7 @@ import {
 } from '@headgate/middleware-fedicache';
 import { memoryStore } from '@headgate/store';
 import t from 'tap';
+import { until } from '../../core/test/wire.ts';
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
@@ -249,6 +252,9 @@ t.test('who is no preview fetcher gets what the origin says, untouched', async (
     ['somebody with a token', preview({ headers: { authorization: 'Bearer x' } })],
     ['a POST', preview({ method: 'POST' })],
     ['a GET with a body', preview({ body: Buffer.from('x') })],
+    ['a Host with a path in it', preview({ headers: { host: 'site.example/a' } })],
+    ['a Host with a query in it', preview({ headers: { host: 'site.example?' } })],
+    ['no Host at all', preview({ headers: { host: '' } })],
     ['an API', preview({ url: '/api/v1/statuses' })],
     ['webfinger', preview({ url: '/.well-known/webfinger?resource=acct:a@b' })],
     [
@@ -373,6 +379,50 @@ t.test('a page in a coding that nobody asked for is read through', async (t) => 
   t.equal(answer.headers['content-encoding'], undefined);
 });
 
+t.test(
+  'a whole page in a coding that nobody asked for is decoded for who does not take it',
+  async (t) => {
+    const page = Buffer.from(PAGE, 'latin1');
+    const coded = gzipSync(page);
+    const headers = {
+      'content-encoding': 'gzip',
+      'content-length': String(coded.length),
+      etag: '"x"',
+    };
+    for (const [accepted, coding, body, etag] of [
+      [undefined, undefined, page, 'W/"x"'],
+      ['br, gzip;q=0', undefined, page, 'W/"x"'],
+      ['gzip', 'gzip', coded, '"x"'],
+    ] as const) {
+      const asking = preview({
+        headers: accepted === undefined ? {} : { 'accept-encoding': accepted },
+      });
+      const answer = await layer().middleware(asking, upstream(html(coded, { headers })));
+      t.equal((await readBody(answer.body, 1e6)).equals(body), true, `${accepted}`);
+      t.equal(answer.headers['content-encoding'], coding);
+      t.equal(answer.headers['content-length'], coding && headers['content-length']);
+      t.equal(answer.headers.etag, etag);
+      t.same(cacheStatus(answer), ['Headgate; fwd=bypass; detail=charset']);
+    }
+    let isDropped = false;
+    const endless = new Readable({
+      read: () => {},
+      destroy(error, done) {
+        isDropped = true;
+        done(error);
+      },
+    });
+    endless.push(coded.subarray(0, 100));
+    const answer = html('', {
+      body: endless,
+      headers: { ...headers, 'cache-control': 'no-store' },
+    });
+    discard((await layer().middleware(preview(), upstream(answer))).body);
+    await moment();
+    t.equal(isDropped, true, 'who drops it drops the origin');
+  },
+);
+
 t.test('redirects are kept as they are; not found is, for a minute', async (t) => {
   for (const status of [301, 302, 307, 308, 404, 410]) {
     const location = '//other.example/%7Ea b';
@@ -487,7 +537,7 @@ t.test('many who ask at once are one request', async (t) => {
 
 t.test('who waits for too long is sent away; the fill goes on, and is kept', async (t) => {
   const origin = heldOrigin();
-  const { middleware } = layer({ maxWait: 20 });
+  const { middleware, store } = layer({ maxWait: 20 });
   const early = await Promise.all(
     Array.from({ length: 50 }, () => middleware(preview(), origin.handler)),
   );
@@ -497,7 +547,7 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
       headers: { 'retry-after': '1', 'cache-control': 'private, max-age=0', fedicache: 'Active' },
     });
   origin.release();
-  await moment();
+  await until(() => store.size > 0);
   t.equal(cacheStatus(await middleware(preview(), origin.handler)), 'Headgate; hit; ttl=300');
   t.equal(origin.asked.length, 1);
 
@@ -505,8 +555,31 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
   const body = new Readable({ read: () => {} });
   t.equal((await middleware(preview({ url: '/b' }), unfit.handler)).status, 503);
   unfit.release(html('', { body, headers: { 'cache-control': 'no-store' } }));
-  await moment();
+  await until(() => body.destroyed);
   t.equal(body.destroyed, true, 'a whole page that nobody waits for is dropped');
+
+  const working = memoryStore();
+  const hangs = () => new Promise<never>(() => {});
+  const slow = {
+    ...working,
+    collapse: (key: string, make: (keep: Keep) => Promise<Buffer>) =>
+      working.collapse(key, () => make(hangs)),
+  };
+  const late = layer({ maxWait: 20 }, { store: slow });
+  const other = new Readable({ read: () => {} });
+  const forbidden = html('', { body: other, headers: { 'cache-control': 'no-store' } });
+  t.equal((await late.middleware(preview(), upstream(forbidden))).status, 503);
+  t.equal(other.destroyed, true, 'one that came while the store hung, too');
+});
+
+t.test('who was sent away does not ask again when the first client leaves', async (t) => {
+  const origin = heldOrigin();
+  const { middleware } = layer({ maxWait: 20 });
+  const answers = [1, 2].map(() => middleware(preview(), origin.handler));
+  for (const answer of answers) t.equal((await answer).status, 503);
+  origin.fail(new HeadgateError('CLIENT_GONE', 'left'));
+  await moment();
+  t.equal(origin.asked.length, 1);
 });
 
 t.test('only so many may wait, and only so many pages are fetched at once', async (t) => {
@@ -535,9 +608,34 @@ t.test('only so many may wait, and only so many pages are fetched at once', asyn
   );
 });
 
+t.test('only so many pages wait in line, whether or not anybody waits for them', async (t) => {
+  const origin = heldOrigin();
+  const { middleware, store } = layer({ maxWait: 5, maxWaiting: 3, maxFills: 2 });
+  for (let i = 0; i < 10; i++)
+    t.match(await middleware(preview({ url: `/${i}` }), origin.handler), {
+      status: 503,
+      headers: { 'cache-control': 'private, max-age=0', 'retry-after': '1' },
+    });
+  origin.release();
+  await until(() => origin.asked.length === 4);
+  origin.release();
+  await until(() => origin.asked.length === 5);
+  origin.release();
+  await until(() => store.size === 5);
+  t.equal(origin.asked.length, 5);
+});
+
 t.test('a stale page is answered at once, while one request fetches a new one', async (t) => {
   const origin = heldOrigin();
-  const { middleware, pass } = layer({}, { background: origin.handler });
+  let collapsed = 0;
+  let refreshed: Promise<Buffer> | undefined;
+  const { middleware, pass, store } = layer({}, { background: origin.handler });
+  const { collapse } = store;
+  store.collapse = (...args) => {
+    collapsed += 1;
+    refreshed = collapse(...args);
+    return refreshed;
+  };
   const first = middleware(preview(), origin.handler);
   await moment();
   origin.release();
@@ -552,8 +650,9 @@ t.test('a stale page is answered at once, while one request fetches a new one', 
     t.equal(cacheStatus(answer), 'Headgate; hit; ttl=0; detail=stale');
   }
   t.equal(origin.asked.length, 2);
+  t.equal(collapsed, 2, 'and none but the first looks whether somebody does');
   origin.release(html('<title>new</title>'));
-  await moment();
+  await refreshed;
   t.match(await text(await middleware(preview(), never)), '<title>new</title>');
 
   pass(15 * MINUTE + 1);
@@ -579,6 +678,16 @@ t.test('without a background, one request refreshes a stale page, all others get
   t.equal(origin.asked.length, 1);
   origin.release(html('<title>new</title>'));
   t.match(await text(await one), '<title>new</title>');
+
+  pass(5 * MINUTE + 1);
+  const again = middleware(preview(), origin.handler);
+  await moment();
+  t.equal(origin.asked.length, 2, 'the next time too');
+  pass(10 * MINUTE);
+  const late = middleware(preview(), origin.handler);
+  origin.release(html('<title>newer</title>'));
+  for (const answer of [again, late])
+    t.match(await text(await answer), '<title>newer</title>', 'too old to be given');
   await t.rejects(warm('https://site.example/'), /background/);
 });
 
@@ -689,6 +798,7 @@ t.test(
       [{ expires: '0', date }, 0, 300],
       [{ vary: 'Cookie' }, 0, 300],
       [{ vary: 'Accept-Encoding, Accept' }, 300, 300],
+      [{ vary: 'Accept-Language' }, 0, 300],
       [{ vary: '*' }, 0, 0],
     ];
     for (const [fields, strictly, usually] of rows) {
@@ -706,6 +816,29 @@ t.test(
             : ['Headgate; fwd=bypass; detail=origin-forbids'];
         t.same(cacheStatus(second), expected, `${respect}: ${JSON.stringify(fields)}`);
       }
+    }
+    const german = layer({ respect: 'strict', acceptLanguage: 'de' });
+    const varying = upstream(() => html(PAGE, { headers: { vary: 'Accept-Language' } }));
+    for (const _ of [1, 2]) await german.middleware(preview(), varying);
+    t.equal(varying.asked.length, 1, 'Accept-Language is no difference if it is always the same');
+
+    for (const [status, rule, seconds] of [
+      [302, '', 0],
+      [307, '', 0],
+      [302, 'public', 300],
+      [302, 'max-age=60', 60],
+      [301, '', 300],
+      [308, '', 300],
+      [404, '', 60],
+      [410, '', 60],
+    ] as const) {
+      const { middleware } = layer({ respect: 'strict' });
+      const headers = { location: '/x', 'cache-control': rule };
+      const origin = upstream(() => ({ status, headers }));
+      for (const _ of [1, 2])
+        t.match(await middleware(preview(), origin), { status }, `${status} ${rule}`);
+      const third = String(cacheStatus(await middleware(preview(), origin)));
+      t.match(third, seconds > 0 ? `hit; ttl=${seconds}` : 'origin-forbids', `${status} ${rule}`);
     }
     for (const rule of ['must-revalidate', 'proxy-revalidate', 's-maxage=60']) {
       const { middleware, pass } = layer({ respect: 'strict' });
@@ -766,6 +899,31 @@ t.test('purge: a URL, a prefix, a host, all', async (t) => {
   t.equal(store.size, 0, 'what was on its way is answered, not kept');
 });
 
+t.test('who purges is told when a store is slow, or fails', async (t) => {
+  const working = memoryStore();
+  const slowly = async (part: string) => {
+    await moment(150);
+    return working.purge(part);
+  };
+  const slow = layer({}, { store: { ...working, purge: slowly } });
+  await slow.middleware(
+    preview(),
+    upstream(() => html()),
+  );
+  t.equal(await slow.purge({ prefix: 'https://site.example/' }), 1);
+  const fails = async () => {
+    throw new Error('no store');
+  };
+  const failing = layer({}, { store: { ...working, purge: fails, delete: fails } });
+  for (const what of [
+    { all: true },
+    { host: 'site.example' },
+    { prefix: 'https://site.example/' },
+    { url: 'https://site.example/' },
+  ] as const)
+    await t.rejects(failing.purge(what), /no store/);
+});
+
 t.test('warm fetches a page before anybody asks', async (t) => {
   const origin = upstream(({ url }) =>
     url === '/no' ? { status: 404 } : html(url === '/x' ? '\0' : PAGE),
@@ -778,6 +936,23 @@ t.test('warm fetches a page before anybody asks', async (t) => {
   await t.rejects(warm('https://site.example/no'), /404/);
   await t.rejects(warm('https://site.example/x'), /charset/);
   await t.rejects(warm('/a'), TypeError);
+});
+
+t.test('warming a page that fails keeps the page before', async (t) => {
+  let answer: Changes<ProxyResponse> = { status: 404 };
+  const origin = upstream(() => answer);
+  const { middleware, warm, pass } = layer({}, { background: origin });
+  await t.rejects(warm('https://site.example/'), /404/);
+  answer = { status: 500 };
+  await t.rejects(warm('https://site.example/'), /500/, 'a 404 before it is no page');
+  answer = html();
+  await warm('https://site.example/');
+  answer = { status: 500 };
+  await t.rejects(warm('https://site.example/'), /failed/);
+  t.equal(cacheStatus(await middleware(preview(), origin)), 'Headgate; hit; ttl=300');
+  pass(5 * MINUTE + 1);
+  await t.rejects(warm('https://site.example/'), /failed/, 'a stale one too');
+  t.match(cacheStatus(await middleware(preview(), origin)), /stale/);
 });
 
 t.test('without configured hosts, pages are kept for a hundred', async (t) => {
@@ -800,6 +975,31 @@ t.test('without configured hosts, pages are kept for a hundred', async (t) => {
     const often = await middleware(preview({ headers: { host: 'h0.example' } }), upstream());
     t.match(cacheStatus(often), /; hit/, 'not the one that is used');
   }
+});
+
+t.test('a host is forgotten with all its pages; one with few of them at little cost', async (t) => {
+  const working = memoryStore();
+  const purged: string[] = [];
+  const purge = (part: string) => {
+    purged.push(part);
+    return working.purge(part);
+  };
+  const { middleware } = layer({}, { store: { ...working, purge } });
+  const see = async (host: string, pages: number) => {
+    for (let i = 0; i < pages; i++)
+      await middleware(
+        preview({ url: `/${i}`, headers: { host } }),
+        upstream(() => html()),
+      );
+  };
+  await see('few.example', 3);
+  await see('many.example', 40);
+  for (let i = 0; i < 99; i++) await see(`h${i}.example`, 1);
+  t.equal(working.size, 40 + 99);
+  t.same(purged, [], 'nothing is looked through');
+  await see('h100.example', 1);
+  t.equal(working.size, 100);
+  t.equal(purged.length, 2);
 });
 
 t.test('a store that rejects or hangs is a miss', async (t) => {
@@ -945,7 +1145,7 @@ t.test('in the daemon it uses what the site has', async (t) => {
   const store = memoryStore();
   const background = upstream(() => html());
   const site = { name: 'x', hosts: ['site.example'], mediaHosts: [], store, background };
-  const { middleware, warm } = await plugin.create(
+  const { middleware, warm, close } = await plugin.create(
     toSettings(plugin.name, plugin.options, {}),
     site,
   );
@@ -953,4 +1153,6 @@ t.test('in the daemon it uses what the site has', async (t) => {
   const answer = await middleware(preview(), upstream());
   t.match(cacheStatus(answer), /; hit/);
   t.equal(store.size, 1);
+  await close?.();
+  t.equal(store.size, 1, 'and leaves it alone');
 });

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { HeadgateError, readBody } from '@headgate/core';
+import { html, parse, type DefaultTreeAdapterTypes as Tree } from 'parse5';
 import t from 'tap';
 import { type TrimOptions, trim } from '../src/trim.ts';
 
@@ -44,9 +45,9 @@ t.test('metadata: what fetchers read, from anywhere, in its order', async (t) =>
     ],
     [
       'links that are no stylesheets or hints',
-      '<link rel=icon href=a><link rel="STYLESHEET" href=b><link rel="alternate stylesheet" href=c><link rel=preload href=d><link rel="preload icon" href=e><link rel="dns-prefetch preconnect" href=f><link href=g><p>',
+      '<link rel=icon href=a><link rel="STYLESHEET" href=b><link rel="alternate stylesheet" href=c><link rel=preload href=d><link rel="preload icon" href=e><link rel="dns-prefetch preconnect" href=f><link type="application/json+oembed" href=g><p>',
       '',
-      '<link rel=icon href=a><link rel="preload icon" href=e>',
+      '<link rel=icon href=a><link rel="preload icon" href=e><link type="application/json+oembed" href=g>',
       '',
     ],
     [
@@ -77,7 +78,27 @@ t.test('metadata: what fetchers read, from anywhere, in its order', async (t) =>
       '<noscript><meta name=b></noscript>',
       '<noscript><a rel=me href=c></a></noscript>',
     ],
-    ['an unclosed title', '<meta name=a><title>b', '', '<meta name=a>', ''],
+    [
+      'several noscripts, between other things',
+      '<noscript>a</noscript><noscript><meta name=a><base></noscript><meta name=b><noscript><base></noscript>',
+      '',
+      '<noscript><meta name=a><base></noscript><meta name=b><noscript><base></noscript>',
+      '',
+    ],
+    [
+      'many comments and no doctype',
+      `${'<!-- a -->'.repeat(60)}<title>a</title>`,
+      '',
+      '<title>a</title>',
+      '',
+    ],
+    [
+      'templates, around what survives of them',
+      '<head></template><template><p></template><template id=a><html lang=b><a rel=me href=c>d</a><template><b></template></template><title>e</title><template><template><meta name=f></template></template>',
+      '',
+      '<template id=a><a rel=me href=c></a></template><title>e</title><template><template><meta name=f></template></template>',
+      '',
+    ],
     ['an unclosed comment', '<meta name=a><!-- <title>b</title>', '', '<meta name=a>', ''],
     [
       'a byte order mark',
@@ -126,6 +147,8 @@ t.test('head: its bytes as they are, and what fetchers read behind it', async (t
         `${head}</head><body>${SIGN}${rest}</body></html>\n`,
         `${what}, ${size} bytes at a time`,
       );
+  const late = '<title>a</title><p><html lang=de><meta name=b>';
+  t.match(await cut(late, HEAD), `${SIGN}<html lang=de><meta name=b></body>`, 'a late root');
   t.equal(await cut('<title>a</title>', HEAD), '<title>a</title>', 'all head: as it is');
 });
 
@@ -169,11 +192,27 @@ t.test('a page is cut alike wherever its chunks end', async (t) => {
 t.test('what cannot be judged comes back whole, every byte of it', async (t) => {
   const rows: [why: string, page: Buffer, reason: string][] = [
     ['latin1', Buffer.from('<title>Ünïcödé</title>', 'latin1'), 'charset'],
+    ['an unclosed title', Buffer.from('<meta name=a><title>b<meta name=c>'), 'markup'],
     ['UTF-16', Buffer.from('<title>a</title>', 'utf16le'), 'charset'],
     ['UTF-16 with its mark', Buffer.from('\ufeff<title>a</title>', 'utf16le'), 'markup'],
     ['ISO-2022-JP', Buffer.from('<title>\x1b$B%F%9%H\x1b(B</title>'), 'charset'],
     ['a NUL', Buffer.from('<title>a\0b</title>'), 'charset'],
     ['a script in a script', Buffer.from('<script><!-- <script> </script><p>'), 'markup'],
+    [
+      'tags that end a drawing in a noscript',
+      Buffer.from('<noscript><svg><p><title>a</title></noscript><p>'),
+      'markup',
+    ],
+    [
+      'a noscript whose comment goes on behind it for who runs no scripts',
+      Buffer.from('<noscript><!-- </noscript><title>a</title> --><noscript></noscript>'),
+      'markup',
+    ],
+    [
+      'a noscript whose tag does',
+      Buffer.from('<noscript></noscript><noscript><p a="</noscript><meta name=a>">'),
+      'markup',
+    ],
     ['tags that end a drawing', Buffer.from('<svg><p><title>a</title>'), 'markup'],
   ];
   for (const [why, page, reason] of rows) {
@@ -230,6 +269,22 @@ t.test('it reads no further than its limit, and lets go of the rest', async (t) 
   t.match(result, { limit: 'scan', page: /^<head><title>ü<\/title><\/head>/ });
   t.ok(given < 20);
   t.equal(endless.destroyed, true);
+
+  const large = Buffer.from(`<title>a</title>${'<meta name=a>'.repeat(10_000)}`);
+  t.match(await trim(large, { ...METADATA, scan: 1000 }), { read: 1000, limit: 'scan' }, 'at once');
+
+  let received = 0;
+  const endlessName = new Readable({
+    read() {
+      const start = Buffer.from([0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3]); // a gzip file's, with a name
+      received += 1000;
+      if (received > 1e6) this.push(null);
+      else this.push(received === 1000 ? start : Buffer.alloc(1000, 'a'));
+    },
+  });
+  const nothing = await trim(endlessName, { ...METADATA, scan: 100_000, coding: 'gzip' });
+  t.match(nothing, { read: 0, limit: 'scan' }, 'a coding that says nothing');
+  t.ok(received < 500_000);
 
   let dropped = false;
   let isSilent = false;
@@ -309,4 +364,117 @@ t.test('pages made to hurt take linear time', async (t) => {
     const [one, eight] = [await costOf(MB / 4), await costOf(2 * MB)];
     t.ok(eight < 40 * one + 100_000, `${what}: ${one} and ${eight} µs`);
   }
+});
+
+/** What a reader of the whole tree finds: each thing once, in order, and the title that counts. */
+function readBy(page: string, scriptingEnabled: boolean, isIntoTemplates: boolean) {
+  const found = new Set<string>();
+  let title = '';
+  const read = (node: Tree.Node, isHead: boolean) => {
+    const children = 'childNodes' in node ? node.childNodes : [];
+    if ('tagName' in node && node.namespaceURI === html.NS.HTML) {
+      const { tagName } = node;
+      const attributes = Object.fromEntries(node.attrs.map(({ name, value }) => [name, value]));
+      const relations = (attributes.rel ?? '').toLowerCase().split(' ');
+      const text = children.map((child) => ('value' in child ? child.value : '')).join('');
+      const isRead =
+        ['title', 'meta', 'base'].includes(tagName) ||
+        (tagName === 'link' && !relations.includes('stylesheet')) ||
+        (tagName === 'script' && attributes.type === 'application/ld+json') ||
+        (['a', 'area'].includes(tagName) && relations.includes('me'));
+      if (isRead) found.add(`${tagName} ${JSON.stringify(attributes)} ${tagName === 'a' || text}`);
+      if (tagName === 'html') found.add(`lang ${attributes.lang}`);
+      if (tagName === 'title' && isHead) title ||= text;
+    }
+    for (const child of children) read(child, node.nodeName === 'head');
+    if (isIntoTemplates && 'content' in node) read(node.content, false);
+  };
+  read(parse(page, { scriptingEnabled }), false);
+  return { found: [...found], title };
+}
+
+t.test('readers of a cut page find what they find in all of it', async (t) => {
+  const survivors = [
+    ...['<meta name=N content="\u00fc>">', "<META property='og:title' content='N' />"],
+    ...['<title>N &amp; <b></title >', '<base href=N>', '<html lang=N>'],
+    ...['<link rel=icon href=N>', '<link type="application/json+oembed" href=N>'],
+    ...['<script type="application/ld+json">{"<meta>": N}</script>'],
+    ...['<a rel=me href=N>me</a>', '<A HREF=N REL="nofollow ME" title=">"><i>x</i></A>'],
+    ...['<area rel=me href=N>', '<a rel="m&#101;" href=N></a>', '<a rel=x rel=me href=N></a>'],
+  ];
+  const others = [
+    ...[
+      'text',
+      ' ',
+      '<p>',
+      '</p>',
+      '<div>',
+      '</div>',
+      '</x>',
+      '</>',
+      '< a',
+      '<br>',
+      '</br>',
+      '<b>',
+    ],
+    ...['<!-- <meta name=no> -->', '<!-->', '<!--->', '<!-- a --!>', '<!x>', '<?php ?>', '&lt;'],
+    ...[
+      '<head>',
+      '<body>',
+      '</body>',
+      '</html>',
+      '<style></head></style>',
+      '<link rel=stylesheet>',
+    ],
+    ...['<script>"</head>"</script>', '<script><!-- x --></script>', '<textarea><meta></textarea>'],
+    ...['<iframe><meta></iframe>', '<xmp><title>no</title></xmp>', '<svg><title>no</title></svg>'],
+    ...['<svg/>', '<math><mi></mi></math>', '<img alt="<title>">', '<select><option>x</select>'],
+    ...[
+      '<p title="',
+      '">',
+      '<template>',
+      '</template>',
+      '<h1>',
+      '<ul><li>',
+      '<form>',
+      '<noscript>',
+    ],
+    ...['</noscript>', '<body></head>'],
+  ];
+  let seed = 7;
+  const random = (below: number) => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % below;
+  };
+  const soup = () => {
+    const parts = Array.from({ length: 2 + random(14) }, (_, index) => {
+      const from = random(2) === 0 ? survivors : others;
+      return (from[random(from.length)] ?? '').replace('N', `n${index}`);
+    });
+    return (random(2) === 0 ? '<!doctype html><html lang=de><head>' : '') + parts.join('');
+  };
+  let cuts = 0;
+  for (let run = 0; run < 2000; run++) {
+    const page = soup();
+    for (const options of [METADATA, HEAD]) {
+      const small = await cut(page, options);
+      if (typeof small !== 'string') continue;
+      cuts += 1;
+      for (const isScripting of [false, true])
+        for (const isIntoTemplates of [false, true]) {
+          const whole = readBy(page, isScripting, isIntoTemplates);
+          const read = readBy(small, isScripting, isIntoTemplates);
+          if (
+            String(whole.found) !== String(read.found) ||
+            (whole.title && whole.title !== read.title)
+          )
+            return t.same(
+              read,
+              whole,
+              `${options.keep}, scripting ${isScripting}: ${page}\n${small}`,
+            );
+        }
+    }
+  }
+  t.ok(cuts > 2000, `${cuts} cuts`);
 });
