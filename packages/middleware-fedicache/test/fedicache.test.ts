@@ -864,6 +864,29 @@ t.test('a successful unsafe request drops what is kept of its URL', async (t) =>
   }
 });
 
+t.test('so it does with what the answer names on the same origin', async (t) => {
+  for (const [headers, isDropped] of [
+    [{ location: 'article?page=1' }, true],
+    [{ location: '/blog/article?page=1&utm_source=x#comment' }, true],
+    [{ location: ['/other', 'https://site.example/blog/article?page=1'] }, true],
+    [{ 'content-location': 'https://site.example:443/blog/article?page=1' }, true],
+    [{ location: '/blog/article' }, false],
+    [{ location: 'http://site.example/blog/article?page=1' }, false],
+    [{ location: '//other.example/blog/article?page=1' }, false],
+    [{ location: 'https://[' }, false],
+    [{}, false],
+  ] as const) {
+    const { middleware } = layer();
+    const origin = upstream(() => html());
+    const url = '/blog/article?page=1';
+    await middleware(preview({ url }), origin);
+    const saved = upstream({ status: 303, headers });
+    await middleware(aRequest({ method: 'POST', url: '/blog/edit' }), saved);
+    await middleware(preview({ url }), origin);
+    t.equal(origin.asked.length, isDropped ? 2 : 1, JSON.stringify(headers));
+  }
+});
+
 t.test('purge: a URL, a prefix, a host, all', async (t) => {
   const { middleware, purge, store } = layer();
   const fillAll = async () => {
