@@ -39,7 +39,7 @@ export async function outcomeOf(
   const verdict = verdictOn(response, settings, now);
   if (verdict.kind === 'whole') return { ...verdict, response: withoutCookies(response) };
   if (verdict.kind !== 'page') discard(body);
-  if (verdict.kind === 'failed') return { kind: 'failed', status };
+  if (verdict.kind === 'failed') return verdict;
 
   const { kind, fresh, mayBeStale } = verdict;
   const base = {
