@@ -33,7 +33,7 @@ export function toResponse(
   const representation = choose(answer.representations, field(request.headers, 'accept-encoding'));
   const base = fieldsOf(answer, representation);
   const headers = withFields(base, {
-    age: String(Math.max(0, Math.round((now - answer.made) / 1000))),
+    age: String(Math.max(0, Math.round(((answer.age ?? 0) + now - answer.made) / 1000))),
     'cache-control': `private, max-age=${Math.min(MAX_AGE, Math.max(0, secondsLeft(answer, now)))}`,
     'cache-status': `Headgate; ${status}`,
   });

@@ -1,5 +1,5 @@
 /** What an origin says about keeping its answers (RFC 9111). */
-import { field, fields, type Headers, type ProxyResponse } from '@headgate/core';
+import { field, type Headers, type ProxyResponse } from '@headgate/core';
 
 /** How long an answer may be used, under the rules that are respected. */
 export interface Permission {
@@ -54,12 +54,18 @@ export function permissionOf(
     variesBy(headers).every((name) => canonical.includes(name));
   const lifetime = lifetimeOf(headers, said, now);
   const unsaid = HEURISTIC.has(status) || said.has('public') ? ttl : 0;
-  const age = Number(/^\d+$/.exec(fields(headers, 'age')[0] ?? '')?.[0] ?? 0) * 1000;
-  const fresh = lifetime === undefined ? unsaid : Math.min(ttl, Math.max(0, lifetime - age));
+  const fresh =
+    lifetime === undefined ? unsaid : Math.min(ttl, Math.max(0, lifetime - ageOf(headers)));
   const mayBeStale = !['must-revalidate', 'proxy-revalidate', 's-maxage'].some((name) =>
     said.has(name),
   );
   return { fresh: isKept ? fresh : 0, mayBeStale };
+}
+
+/** Milliseconds since the answer was made, as far as it tells: of several the first (section 5.1). */
+export function ageOf(headers: Headers): number {
+  const [first = ''] = (field(headers, 'age') ?? '').split(',');
+  return /^\s*\d+\s*$/.test(first) ? Number(first) * 1000 : 0;
 }
 
 /** Milliseconds that the origin grants, if it says; what can't be read grants none. */

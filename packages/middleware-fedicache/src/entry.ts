@@ -17,6 +17,8 @@ export interface Answer {
   readonly fields: Headers;
   /** When it was made, in milliseconds since the epoch. */
   readonly made: number;
+  /** Milliseconds that it was old by then, as caches between us and the origin told. */
+  readonly age?: number;
   /** Milliseconds from then on for which it is fresh. */
   readonly fresh: number;
   /** Whether it may be answered once it is stale. */

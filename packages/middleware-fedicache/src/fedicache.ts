@@ -20,7 +20,7 @@ import { keyPrefix } from './key-prefix.ts';
 import { type FedicacheOptions, schema } from './options.ts';
 import { patient } from './patient-store.ts';
 import { replies } from './replies.ts';
-import { ignoring, parseTarget, type Target, targetOf, toText } from './target.ts';
+import { changedBy, ignoring, parseTarget, type Target, targetOf, toText } from './target.ts';
 import { waitingRoom } from './waiting.ts';
 
 /** What only code can pass. */
@@ -129,8 +129,9 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   /** Lets an unsafe request past, and drops what it may have changed (RFC 9111 section 4.4). */
   async function forgetting(request: ProxyRequest, next: Handler): Promise<ProxyResponse> {
     const response = await next(request);
-    const target = response.status < 400 ? targetOf(request, isIgnored) : undefined;
-    if (target) await store.delete(keyOf(target));
+    if (response.status < 400)
+      for (const target of changedBy(request, response, isIgnored))
+        await store.delete(keyOf(target));
     return response;
   }
 

@@ -1,5 +1,6 @@
 /** What an answer of the origin becomes. */
 import { discard, field, type Headers, type ProxyResponse, withFields } from '@headgate/core';
+import { ageOf } from './cache-control.ts';
 import type { Deadline } from './deadline.ts';
 import { type Answer, NO_BODY, represent } from './entry.ts';
 import type { Settings } from './options.ts';
@@ -38,10 +39,17 @@ export async function outcomeOf(
   const verdict = verdictOn(response, settings, now);
   if (verdict.kind === 'whole') return { ...verdict, response: withoutCookies(response) };
   if (verdict.kind !== 'page') discard(body);
-  if (verdict.kind === 'failed') return { kind: 'failed', status };
+  if (verdict.kind === 'failed') return verdict;
 
   const { kind, fresh, mayBeStale } = verdict;
-  const base = { kind: 'answer', status, made: now, fresh, mayBeStale } as const;
+  const base = {
+    kind: 'answer',
+    status,
+    made: now,
+    age: ageOf(headers),
+    fresh,
+    mayBeStale,
+  } as const;
   if (kind === 'gone')
     return { kind, answer: { ...base, fields: withFields({}, {}), representations: NO_BODY } };
   if (kind === 'redirect') {

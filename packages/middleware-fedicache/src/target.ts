@@ -1,5 +1,5 @@
 /** What a preview is of: the URL that a key names and that the origin is asked for. */
-import { field, type ProxyRequest } from '@headgate/core';
+import { field, fields, type ProxyRequest, type ProxyResponse } from '@headgate/core';
 
 /** A URL in three parts, in the form in which all who mean the same page are one. */
 export interface Target {
@@ -46,6 +46,27 @@ export function parseTarget(text: string, isIgnored: IsIgnored): Target {
     host: normalHost(known, host),
     url: withoutIgnored(url ?? '/', isIgnored),
   };
+}
+
+/**
+ * The targets that a successful unsafe request may have changed: its own, and what its answer names on
+ * the same origin, such as the edited article that it leads back to (RFC 9111 section 4.4).
+ */
+export function changedBy(
+  request: ProxyRequest,
+  { headers }: ProxyResponse,
+  isIgnored: IsIgnored,
+): readonly Target[] {
+  const own = targetOf(request, isIgnored);
+  if (!own) return [];
+  const base = toText(own);
+  const named = [...fields(headers, 'location'), ...fields(headers, 'content-location')];
+  const others = named.flatMap((reference) => {
+    const url = URL.parse(reference, base);
+    if (url === null || url.origin !== URL.parse(base)?.origin) return [];
+    return { ...own, url: withoutIgnored(url.pathname + url.search, isIgnored) };
+  });
+  return [own, ...others];
 }
 
 /** A target as text, as keys have it. */

@@ -78,7 +78,8 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
     isOverdue = error instanceof HeadgateError && error.code === 'UPSTREAM_TIMEOUT';
     if (!isOverdue || found.headEnd === undefined) {
       discard(source);
-      throw decoder?.errored ? new HeadgateError('UPSTREAM_BROKEN', 'the coding', error) : error;
+      if (error instanceof HeadgateError || !(decoder?.errored || source.errored)) throw error;
+      throw new HeadgateError('UPSTREAM_BROKEN', 'the page broke off', error);
     }
   } finally {
     decoding.close();

@@ -13,8 +13,8 @@ export type Verdict =
   /** Kept without its body. */
   | { readonly kind: 'redirect'; readonly fresh: number; readonly mayBeStale: boolean }
   | { readonly kind: 'gone'; readonly fresh: number; readonly mayBeStale: false }
-  /** The origin failed. */
-  | { readonly kind: 'failed' }
+  /** The origin failed. `status`: what is answered. */
+  | { readonly kind: 'failed'; readonly status: number }
   /** Passed on whole. `isRefusal`: a 4xx that says nothing about the page, such as 429. */
   | { readonly kind: 'whole'; readonly reason: string; readonly isRefusal: boolean };
 
@@ -30,7 +30,8 @@ export function verdictOn(
   now: number,
 ): Verdict {
   const { status, headers } = response;
-  if (status >= 500) return { kind: 'failed' };
+  if (status >= 500) return { kind: 'failed', status };
+  if (status === 304) return { kind: 'failed', status: 502 }; // nothing is asked with a condition
   const whole = (reason: string): Verdict => {
     const isRefusal = status >= 400 && !TELLING.has(status);
     return { kind: 'whole', reason, isRefusal };

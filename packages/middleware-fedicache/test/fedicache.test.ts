@@ -101,6 +101,7 @@ t.test('a preview is cut, and comes from memory the second time', async (t) => {
         'content-language': 'de',
         'x-other': '1',
         etag: '"x"',
+        age: '7',
       },
     }),
   );
@@ -120,7 +121,7 @@ t.test('a preview is cut, and comes from memory the second time', async (t) => {
     link: '<x>; rel=y',
     rating: 'adult',
     fedicache: 'Active',
-    age: '0',
+    age: '7',
     'cache-control': 'private, max-age=300',
     'cdn-cache-control': 'no-store',
     vary: 'Accept, User-Agent, Accept-Encoding',
@@ -793,6 +794,9 @@ t.test(
       [{ 'cache-control': 'x="no-store, private"' }, 300, 300],
       [{ 'cache-control': 'max-age=60', age: '50' }, 10, 300],
       [{ 'cache-control': 'max-age=60', age: '99999999999' }, 0, 300],
+      [{ 'cache-control': 'max-age=60', age: '50, 0' }, 10, 300],
+      [{ 'cache-control': 'max-age=60', age: '-50' }, 60, 300],
+      [{ 'cache-control': 'max-age=60', age: '50;x' }, 60, 300],
       [{ expires: 'Sat, 01 Nov 2025 00:01:00 GMT', date }, 60, 300],
       [{ expires: date, date }, 0, 300],
       [{ expires: '0', date }, 0, 300],
@@ -867,6 +871,29 @@ t.test('a successful unsafe request drops what is kept of its URL', async (t) =>
     await middleware(aRequest({ method, url: '/a' }), upstream({ status }));
     await middleware(preview({ url: '/a' }), origin);
     t.equal(origin.asked.length, isDropped ? 2 : 1, `${method} ${status}`);
+  }
+});
+
+t.test('so it does with what the answer names on the same origin', async (t) => {
+  for (const [headers, isDropped] of [
+    [{ location: 'article?page=1' }, true],
+    [{ location: '/blog/article?page=1&utm_source=x#comment' }, true],
+    [{ location: ['/other', 'https://site.example/blog/article?page=1'] }, true],
+    [{ 'content-location': 'https://site.example:443/blog/article?page=1' }, true],
+    [{ location: '/blog/article' }, false],
+    [{ location: 'http://site.example/blog/article?page=1' }, false],
+    [{ location: '//other.example/blog/article?page=1' }, false],
+    [{ location: 'https://[' }, false],
+    [{}, false],
+  ] as const) {
+    const { middleware } = layer();
+    const origin = upstream(() => html());
+    const url = '/blog/article?page=1';
+    await middleware(preview({ url }), origin);
+    const saved = upstream({ status: 303, headers });
+    await middleware(aRequest({ method: 'POST', url: '/blog/edit' }), saved);
+    await middleware(preview({ url }), origin);
+    t.equal(origin.asked.length, isDropped ? 2 : 1, JSON.stringify(headers));
   }
 });
 
