@@ -1,0 +1,116 @@
+/**
+ * A cached page, asked for as fast as it goes: `./dev bench hot-preview [--rounds N] [--seconds N]
+ * [--only CASE] [--json FILE]`. Headgate, nginx and Varnish in turn, each on one core, wrk on the
+ * other. nginx and Varnish serve the whole page from their caches; in the rows that say so, the same
+ * small bytes that Headgate makes of it, which they can't make themselves. node:http alone, which
+ * looks at nothing, shows what is left to gain.
+ */
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { median, ratio, report, size } from './figures.ts';
+import { pageOf } from './page.ts';
+import { folder, type Peer, startNode, startOrigin, startPeers } from './peers.ts';
+import { type Load, load, needWrk } from './wrk.ts';
+
+const FETCHER = {
+  'User-Agent': 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot',
+  Accept: 'text/html',
+  'Accept-Encoding': 'identity',
+  Host: 'path.example',
+};
+const GZIP = { 'Accept-Encoding': 'gzip' };
+const CLOSE = { Connection: 'close' };
+const CASES = {
+  'keep-alive, 60 KB': { path: '/60.html', gzip: false, headers: {} },
+  'keep-alive, 500 KB': { path: '/500.html', gzip: false, headers: {} },
+  'keep-alive, 60 KB, gzip': { path: '/60.html', gzip: true, headers: GZIP },
+  'a connection per request, 60 KB': { path: '/60.html', gzip: false, headers: CLOSE },
+  'a connection per request, 60 KB, gzip': {
+    path: '/60.html',
+    gzip: true,
+    headers: { ...GZIP, ...CLOSE },
+  },
+};
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    seconds: { type: 'string', default: '2' },
+    connections: { type: 'string', default: '64' },
+    only: { type: 'string', default: '' },
+    json: { type: 'string' },
+  },
+});
+const rounds = Number(values.rounds);
+const how = { connections: Number(values.connections), seconds: Number(values.seconds) };
+
+needWrk();
+const home = folder();
+writeFileSync(join(home, '60.html'), pageOf(60 * 1024));
+writeFileSync(join(home, '500.html'), pageOf(500 * 1024));
+const origin = await startOrigin(home);
+const tell = report('hot-preview', values.json);
+
+for (const [title, { path, gzip, headers }] of Object.entries(CASES)) {
+  if (!title.startsWith(values.only)) continue;
+  const peers = await startPeers({ origin: origin.port, gzip });
+  const asked = { ...FETCHER, ...headers };
+  const small = await cutPage(peers[0] as Peer, path);
+  writeFileSync(join(home, 'small.html'), small);
+  const node = await startNode(small.length);
+
+  /** Each row: who serves it, and what. */
+  const subjects = peers.flatMap((peer) => {
+    const whole = { name: peer.name, peer, path };
+    if (peer.name === 'headgate') return [whole];
+    return [whole, { name: `${peer.name}, small bytes`, peer, path: '/small.html' }];
+  });
+  subjects.push({ name: 'node:http alone, small bytes', peer: node, path: '/' });
+  const measured = new Map<string, Load[]>(subjects.map(({ name }) => [name, []]));
+  for (let round = -1; round < rounds; round++)
+    for (const subject of subjects) {
+      const one = load(subject.peer, { path: subject.path, headers: asked, ...how });
+      if (round >= 0) measured.get(subject.name)?.push(one); // the first one warms up
+    }
+
+  const of = (all: readonly Load[] | undefined, figure: keyof Load) =>
+    (all ?? []).map((one) => one[figure]);
+  const ours = measured.get('headgate');
+  const rows = subjects.map(({ name, peer, path: what }) => {
+    const all = measured.get(name);
+    return fetched(peer, what, asked).then((body) => [
+      name,
+      {
+        'requests/s': Math.round(median(of(all, 'rate'))),
+        'Headgate is so many times faster': ratio(of(ours, 'rate'), of(all, 'rate')),
+        'CPU µs/request': Math.round(median(of(all, 'cpu'))),
+        'CPU: times Headgate’s': ratio(of(all, 'cpu'), of(ours, 'cpu')),
+        'p99 ms': median(of(all, 'p99')).toFixed(1),
+        body: size(body),
+      },
+    ]);
+  });
+  tell(
+    `${title}; ${how.connections} connections, medians of ${rounds} rounds of ${how.seconds} s`,
+    Object.fromEntries(await Promise.all(rows)),
+  );
+  for (const peer of [...peers, node]) await peer.stop();
+}
+await origin.stop();
+rmSync(home, { recursive: true });
+
+async function cutPage(headgate: Peer, path: string): Promise<Buffer> {
+  const response = await fetch(`http://127.0.0.1:${headgate.port}${path}`, {
+    headers: FETCHER,
+  });
+  if (response.headers.get('fedicache') !== 'Active') throw new Error(`${path} is not cut`);
+  return Buffer.from(await response.arrayBuffer());
+}
+
+/** Bytes of a body as they are sent. */
+async function fetched(peer: Peer, path: string, asked: Record<string, string>): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${peer.port}${path}`, { headers: asked });
+  const body = await response.arrayBuffer();
+  return Number(response.headers.get('content-length') ?? body.byteLength);
+}
