@@ -5,7 +5,7 @@
  * small bytes that Headgate makes of it, which they can't make themselves. node:http alone, which
  * looks at nothing, shows what is left to gain.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, ratio, report, size } from './figures.ts';
@@ -98,7 +98,6 @@ for (const [title, { path, gzip, headers }] of Object.entries(CASES)) {
   for (const peer of [...peers, node]) await peer.stop();
 }
 await origin.stop();
-rmSync(home, { recursive: true });
 
 async function cutPage(headgate: Peer, path: string): Promise<Buffer> {
   const response = await fetch(`http://127.0.0.1:${headgate.port}${path}`, {

@@ -59,7 +59,7 @@ export async function startOrigin(folder: string, milliseconds = 0): Promise<Pee
   const args = ['-c', LOAD_CORE, process.execPath, script, folder, String(milliseconds)];
   const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [port] = await once(child.stdout, 'data');
-  return toPeer('origin', Number(port), child, []);
+  return toPeer('origin', Number(port), child);
 }
 
 /** Starts node:http alone, as a peer: it answers everything with so many bytes. */
@@ -69,7 +69,7 @@ export async function startNode(bytes: number): Promise<Peer> {
   const args = ['-c', PROXY_CORE, ...command, 'origin', String(bytes)];
   const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [port] = await once(child.stdout, 'data');
-  return toPeer('node:http', Number(port), child, []);
+  return toPeer('node:http', Number(port), child);
 }
 
 /** How many pages an origin was asked for since this was last called. */
@@ -78,10 +78,11 @@ export async function askedOf(origin: Peer): Promise<number> {
   return Number(await response.text());
 }
 
-/** A new folder below the system's, readable by the users that peers run as. */
+/** A new folder below the system's, readable by the users that peers run as, gone with this process. */
 export function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'headgate-bench-'));
   chmodSync(path, 0o755);
+  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 
@@ -90,7 +91,7 @@ async function headgate({ origin }: PeerOptions): Promise<Peer> {
   if (!existsSync(CLI)) throw new Error('Headgate is measured as it is installed: run ./dev build');
   const port = await freePort();
   const args = ['run', '--upstream', `http://127.0.0.1:${origin}`, '--listen', `127.0.0.1:${port}`];
-  return started('headgate', port, [process.execPath, CLI, ...args], []);
+  return started('headgate', port, [process.execPath, CLI, ...args]);
 }
 
 /** nginx with the cache of Mastodon's own configuration, and a lock, so that pages are fetched once. */
@@ -122,7 +123,7 @@ http {
 }
 `,
   );
-  return started('nginx', port, ['nginx', '-p', home, '-c', join(home, 'nginx.conf')], [home]);
+  return started('nginx', port, ['nginx', '-p', home, '-c', join(home, 'nginx.conf')]);
 }
 
 /** Varnish as it comes; it fetches pages once by itself. */
@@ -140,12 +141,12 @@ sub vcl_backend_response { set beresp.do_gzip = ${gzip}; }
   );
   const listen = ['-a', `127.0.0.1:${port}`, '-p', 'listen_depth=4096'];
   const command = ['varnishd', '-F', '-n', join(home, 'work'), '-f', vcl, '-s', 'malloc,256m'];
-  return started('varnish', port, [...command, ...listen], [home]);
+  return started('varnish', port, [...command, ...listen]);
 }
 
-async function started(name: string, port: number, command: string[], folders: string[]) {
+async function started(name: string, port: number, command: string[]) {
   const child = spawn('taskset', ['-c', PROXY_CORE, ...command], { stdio: 'ignore' });
-  const peer = toPeer(name, port, child, folders);
+  const peer = toPeer(name, port, child);
   for (let tries = 0; tries < 200; tries++) {
     if (await isOpen(port)) return peer;
     if (child.exitCode !== null) break;
@@ -155,10 +156,10 @@ async function started(name: string, port: number, command: string[], folders: s
   throw new Error(`${name} didn't start: ${command.join(' ')}`);
 }
 
-function toPeer(name: string, port: number, child: ChildProcess, folders: string[]): Peer {
+function toPeer(name: string, port: number, child: ChildProcess): Peer {
   const pid = child.pid as number;
   const isGone = once(child, 'exit');
-  const onExit = () => child.kill('SIGKILL');
+  const onExit = () => child.kill('SIGTERM'); // no SIGKILL: nginx's workers would live on
   process.once('exit', onExit);
   const sum = (figure: (pid: number) => number) =>
     familyOf(pid).reduce((total, member) => total + figure(member), 0);
@@ -171,7 +172,6 @@ function toPeer(name: string, port: number, child: ChildProcess, folders: string
       child.kill('SIGTERM');
       await isGone;
       process.off('exit', onExit);
-      for (const path of folders) rmSync(path, { recursive: true, force: true });
     },
   };
 }

@@ -5,7 +5,7 @@
  * turn, on one core; the fetchers and the origin on the other.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -84,7 +84,6 @@ for (const [path, kind] of [
   );
 }
 for (const peer of [...peers, origin]) await peer.stop();
-rmSync(home, { recursive: true });
 
 function bytesOf(all: readonly Stampede[]): number[] {
   return all.map(({ bytes }) => bytes);
