@@ -5,13 +5,17 @@
  * small bytes that Headgate makes of it, which they can't make themselves. node:http alone, which
  * looks at nothing, shows what is left to gain.
  */
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { median, ratio, report, size } from './figures.ts';
-import { pageOf } from './page.ts';
-import { folder, type Peer, startNode, startOrigin, startPeers } from './peers.ts';
-import { type Load, load, needWrk } from './wrk.ts';
+import { median, ratio, report, size } from './kit/figures.ts';
+import { pageOf } from './kit/page.ts';
+import { folder, type Peer, startNode, startOrigin, startPeers } from './kit/peers.ts';
+import { type Load, load, needWrk } from './kit/wrk.ts';
 
 const FETCHER = {
   'User-Agent': 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot',
@@ -70,6 +74,7 @@ for (const [title, { path, gzip, headers }] of Object.entries(CASES)) {
   const measured = new Map<string, Load[]>(subjects.map(({ name }) => [name, []]));
   for (let round = -1; round < rounds; round++)
     for (const subject of subjects) {
+      await delay(300); // what the one before has left undone
       const one = load(subject.peer, { path: subject.path, headers: asked, ...how });
       if (round >= 0) measured.get(subject.name)?.push(one); // the first one warms up
     }
@@ -79,7 +84,7 @@ for (const [title, { path, gzip, headers }] of Object.entries(CASES)) {
   const ours = measured.get('headgate');
   const rows = subjects.map(({ name, peer, path: what }) => {
     const all = measured.get(name);
-    return fetched(peer, what, asked).then((body) => [
+    return answerOf(peer, what, asked).then(({ body }) => [
       name,
       {
         'requests/s': Math.round(median(of(all, 'rate'))),
@@ -87,7 +92,7 @@ for (const [title, { path, gzip, headers }] of Object.entries(CASES)) {
         'CPU µs/request': Math.round(median(of(all, 'cpu'))),
         'CPU: times Headgate’s': ratio(of(all, 'cpu'), of(ours, 'cpu')),
         'p99 ms': median(of(all, 'p99')).toFixed(1),
-        body: size(body),
+        body: size(body.length),
       },
     ]);
   });
@@ -100,16 +105,13 @@ for (const [title, { path, gzip, headers }] of Object.entries(CASES)) {
 await origin.stop();
 
 async function cutPage(headgate: Peer, path: string): Promise<Buffer> {
-  const response = await fetch(`http://127.0.0.1:${headgate.port}${path}`, {
-    headers: FETCHER,
-  });
-  if (response.headers.get('fedicache') !== 'Active') throw new Error(`${path} is not cut`);
-  return Buffer.from(await response.arrayBuffer());
+  const { headers, body } = await answerOf(headgate, path, FETCHER);
+  if (headers.fedicache !== 'Active') throw new Error(`${path} is not cut`);
+  return body;
 }
 
-/** Bytes of a body as they are sent. */
-async function fetched(peer: Peer, path: string, asked: Record<string, string>): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${peer.port}${path}`, { headers: asked });
-  const body = await response.arrayBuffer();
-  return Number(response.headers.get('content-length') ?? body.byteLength);
+async function answerOf({ port }: Peer, path: string, headers: Record<string, string>) {
+  const [response] = await once(get({ port, path, headers, agent: false }), 'response');
+  const body = await buffer(response);
+  return { headers: response.headers, body };
 }

@@ -10,9 +10,9 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { report, size } from './figures.ts';
-import { pageOf } from './page.ts';
-import { folder, type Peer, startOrigin, startPeers } from './peers.ts';
+import { report, size } from './kit/figures.ts';
+import { pageOf } from './kit/page.ts';
+import { folder, type Peer, startOrigin, startPeers } from './kit/peers.ts';
 
 const CONNECTIONS = 1_000;
 const AT_ONCE = 32;

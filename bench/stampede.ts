@@ -10,9 +10,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { median, quantile, ratio, report, size } from './figures.ts';
-import { pageOf } from './page.ts';
-import { askedOf, folder, LOAD_CORE, type Peer, startOrigin, startPeers } from './peers.ts';
+import { median, quantile, ratio, report, size } from './kit/figures.ts';
+import { pageOf } from './kit/page.ts';
+import { askedOf, folder, LOAD_CORE, type Peer, startOrigin, startPeers } from './kit/peers.ts';
 
 /** What one stampede did. Times in milliseconds. */
 interface Stampede {

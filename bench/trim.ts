@@ -11,7 +11,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Tokenizer, type TokenizerCallbacks } from 'htmlparser2';
 import { trim } from '../packages/middleware-fedicache/src/trim.ts';
-import { median, quantile, ratio, report } from './figures.ts';
+import { median, quantile, ratio, report } from './kit/figures.ts';
 
 /** A round over all pages. */
 interface Round {

@@ -33,7 +33,7 @@ export const LOAD_CORE = '1';
 
 const TICKS_PER_SECOND = 100;
 const PAGE_SIZE = 4096;
-const CLI = fileURLToPath(new URL('../packages/headgate/dist/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../packages/headgate/dist/cli.js', import.meta.url));
 
 /** Each starts one peer, or gives nothing where it isn't on this machine. */
 const starters: Record<string, (options: PeerOptions) => Promise<Peer | undefined>> = {
@@ -64,7 +64,7 @@ export async function startOrigin(folder: string, milliseconds = 0): Promise<Pee
 
 /** Starts node:http alone, as a peer: it answers everything with so many bytes. */
 export async function startNode(bytes: number): Promise<Peer> {
-  const script = fileURLToPath(new URL('subjects.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../subjects.ts', import.meta.url));
   const command = [process.execPath, '--conditions=@headgate/source', script];
   const args = ['-c', PROXY_CORE, ...command, 'origin', String(bytes)];
   const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });

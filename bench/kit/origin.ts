@@ -1,5 +1,5 @@
 /**
- * What stands behind the proxies: `node bench/origin.ts FOLDER DELAY` serves the files of a folder as
+ * What stands behind the proxies: `node bench/kit/origin.ts FOLDER DELAY` serves the files of a folder as
  * pages, each after so many milliseconds, and prints its port. A query changes nothing; `/no-store/NAME`
  * is a page that may not be kept; `/asked` tells how many pages were asked for since `/asked` was last.
  */
