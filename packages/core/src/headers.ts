@@ -97,11 +97,10 @@ export function withFields(
   headers: Headers,
   changes: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): Headers {
-  const copy: Record<string, string | readonly string[]> = Object.assign(
-    Object.create(null),
-    headers,
-  );
-  for (const [name, value] of Object.entries(changes)) {
+  const copy: Record<string, string | readonly string[]> = Object.create(null);
+  for (const name in headers) copy[name] = headers[name] as string | readonly string[];
+  for (const name in changes) {
+    const value = changes[name];
     if (value === undefined) delete copy[name];
     else copy[name] = value;
   }
