@@ -2,11 +2,12 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { EMPTY } from './body.ts';
-import { type HeadgateError, toHeadgateError } from './errors.ts';
+import { HeadgateError, toHeadgateError } from './errors.ts';
 import type { Body, ProxyRequest } from './exchange.ts';
 import { isClaim, originationBy } from './forwarded.ts';
-import { guard } from './guard.ts';
+import { guard, isHost, toHostName } from './guard.ts';
 import { toEndToEnd, toHeaders } from './headers.ts';
+import { isLoop } from './hop.ts';
 
 /** A request, and what the guard has against it. A refused one is a value too: it is reported. */
 export interface Received {
@@ -21,9 +22,17 @@ export type Receiver = (
   body: () => Body,
 ) => Received;
 
-/** Makes the receiver of a site. Throws a `TypeError` for a wrong `trusted`, see `originationBy`. */
-export function receiver(site: string, trusted: readonly string[] | undefined): Receiver {
+/** Names of hosts that are served, or what knows them; asked in lower case, without port. */
+export type Hosts = readonly string[] | ((name: string) => boolean);
+
+/** Makes the receiver of a site. Throws a `TypeError` for a wrong `trusted` or wrong `hosts`. */
+export function receiver(
+  site: string,
+  trusted: readonly string[] | undefined,
+  hosts: Hosts | undefined,
+): Receiver {
   const origination = originationBy(trusted);
+  const isServed = hosts && (typeof hosts === 'function' ? hosts : among(hosts));
   const idPrefix = `${Date.now().toString(36)}-`;
   let count = 0;
 
@@ -46,7 +55,14 @@ export function receiver(site: string, trusted: readonly string[] | undefined): 
       signal,
     };
     try {
-      const { url, hasBody } = guard(req);
+      const { url, host, hasBody } = guard(req);
+      if (isServed?.(host) === false)
+        throw new HeadgateError(
+          'MISDIRECTED_REQUEST',
+          `no site here is called ${host}; if one should be, add the name to its hosts`,
+        );
+      if (isLoop(request.headers))
+        throw new HeadgateError('LOOP_DETECTED', 'the upstream leads back to Headgate');
       return { request: { ...request, url, body: hasBody ? body() : EMPTY } };
     } catch (error) {
       return { request, refused: toHeadgateError(error) };
@@ -55,13 +71,41 @@ export function receiver(site: string, trusted: readonly string[] | undefined): 
 }
 
 /**
- * The body of a client that waits for `100 Continue` (RFC 9110 section 10.1.1): `invite` is called
- * when the body is first read, so that a layer which answers without reading never invites it.
+ * The body of a request, apart from it: who gives it up doesn't give up the connection, on which the
+ * answer is still owed. `onRead` is called when it is first read.
  */
-export function bodyOnInvitation(req: IncomingMessage, invite: () => void): Readable {
-  async function* invited() {
-    invite();
-    yield* req.iterator({ destroyOnReturn: false });
-  }
-  return Readable.from(invited(), { objectMode: false });
+export function bodyOf(req: IncomingMessage, onRead: () => void): Readable {
+  let isRead = false;
+  const onData = (chunk: Buffer) => {
+    if (!body.push(chunk)) req.pause();
+  };
+  const onEnd = () => body.push(null);
+  const onError = (error: Error) => body.destroy(error);
+  const onClose = () => {
+    if (!req.complete) body.destroy(new Error('the connection is gone'));
+  };
+  const body = new Readable({
+    read() {
+      if (isRead) return void req.resume();
+      isRead = true;
+      onRead();
+      req.on('data', onData);
+    },
+    destroy(error, done) {
+      req.off('data', onData).off('end', onEnd).off('close', onClose);
+      done(error);
+    },
+  });
+  req.on('error', onError).on('end', onEnd).on('close', onClose);
+  return body;
+}
+
+function among(hosts: readonly string[]): (name: string) => boolean {
+  for (const name of hosts)
+    if (name !== toHostName(name) || !isHost(name))
+      throw new TypeError(
+        `hosts must list names in lower case without a port, like social.example, got "${name}"`,
+      );
+  const names = new Set(hosts);
+  return (name) => names.has(name);
 }

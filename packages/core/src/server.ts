@@ -13,7 +13,8 @@ import { HeadgateError } from './errors.ts';
 import type { Finished, Handler, ProxyResponse } from './exchange.ts';
 import { plainAddress } from './forwarded.ts';
 import { toHeaders, toRaw } from './headers.ts';
-import { receiver } from './receive.ts';
+import { pacerOf } from './pace.ts';
+import { type Hosts, receiver } from './receive.ts';
 import { errorResponse } from './send.ts';
 import { bytesSince, type Circumstances, type Connection, type Service, serve } from './serve.ts';
 import { isWebSocket, responseOn, type Tunnel } from './upgrade.ts';
@@ -30,6 +31,8 @@ export interface ServerOptions {
    * Default none.
    */
   readonly trusted?: readonly string[];
+  /** Names that are served, any other Host is answered with 421. Default: every valid Host is. */
+  readonly hosts?: Hosts;
   /** Told of every exchange exactly once, when its last byte is out or its connection is gone. */
   readonly finished?: (exchange: Finished) => void;
   /** Milliseconds in which a request's head must be complete. Default 60 000. */
@@ -38,10 +41,18 @@ export interface ServerOptions {
   readonly idleTimeout?: number;
   /** Milliseconds for which a connection is kept open between requests. Default 75 000. */
   readonly keepAliveTimeout?: number;
+  /** Connections at once; the next are answered with 503. A tunnel is one. Default 10 000. */
+  readonly maxConnections?: number;
 }
 
 /** Requests that may wait on one connection for their turn. Browsers and proxies send none ahead. */
 const MAX_WAITING = 32;
+
+/** Connections beyond `maxConnections` that are told so; any further are closed without a word. */
+const MAX_TURNED_AWAY = 256;
+
+/** Milliseconds that such a connection has, at most, to send a request and to get its 503. */
+const TURNED_AWAY_TIME = 5_000;
 
 /** Bytes that a request's head may have. */
 const MAX_HEAD = 32 * 1024;
@@ -52,8 +63,10 @@ const MAX_HEAD = 32 * 1024;
  */
 export function createServer(options: ServerOptions): Server {
   const { handler, tunnel, site = 'default', finished, idleTimeout = 60_000 } = options;
-  const receive = receiver(site, options.trusted);
+  const { maxConnections = 10_000 } = options;
+  const receive = receiver(site, options.trusted, options.hosts);
   const connections = new WeakMap<Duplex, Connection>();
+  let open = 0;
 
   const unknownExpectation = new HeadgateError(
     'EXPECTATION_FAILED',
@@ -71,7 +84,10 @@ export function createServer(options: ServerOptions): Server {
   server.maxHeadersCount = 0; // a limit here drops what is over it in silence; the guard counts
   server.timeout = idleTimeout;
 
-  const service: Service = { server, handler, receive, finished, idleTimeout };
+  server.maxConnections = maxConnections + MAX_TURNED_AWAY;
+
+  const watch = pacerOf(server, idleTimeout);
+  const service: Service = { server, handler, receive, finished, idleTimeout, watch };
   const serveWith =
     (circumstances?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
       const connection = connectionOf(req.socket);
@@ -80,6 +96,7 @@ export function createServer(options: ServerOptions): Server {
       else req.socket.destroy();
     };
 
+  server.on('connection', admit);
   server.on('request', serveWith());
   server.on('checkContinue', serveWith({ expectsContinue: true }));
   server.on('checkExpectation', serveWith({ refusal: unknownExpectation }));
@@ -90,6 +107,19 @@ export function createServer(options: ServerOptions): Server {
   server.on('upgrade', openTunnel);
   server.on('clientError', refuseUnparsed);
   return server;
+
+  /** Counts connections; serves nothing on those that are too many, but says so. */
+  function admit(socket: Socket): void {
+    open += 1;
+    socket.once('close', () => {
+      open -= 1;
+    });
+    if (open <= maxConnections) return;
+    const refusal = new HeadgateError('OVERLOADED', `more than ${maxConnections} connections`);
+    connections.set(socket, aConnection(refusal));
+    const timer = setTimeout(() => socket.destroy(), Math.min(TURNED_AWAY_TIME, idleTimeout));
+    socket.once('close', () => clearTimeout(timer));
+  }
 
   /** Lets a pipelined request wait for its turn; what breaks off meanwhile is refused then. */
   function wait(
@@ -109,14 +139,7 @@ export function createServer(options: ServerOptions): Server {
   function connectionOf(socket: Duplex): Connection {
     let connection = connections.get(socket);
     if (!connection) {
-      connection = {
-        bytesRead: 0,
-        isBusy: false,
-        waiting: [],
-        isOver: false,
-        newest: undefined,
-        onIdle: undefined,
-      };
+      connection = aConnection();
       connections.set(socket, connection);
     }
     return connection;
@@ -141,7 +164,8 @@ export function createServer(options: ServerOptions): Server {
       () => signal,
       () => EMPTY,
     );
-    if (refused || !tunnel) serveWith()(req, responseOn(req, socket));
+    if (refused || connectionOf(socket).refusal || !tunnel)
+      serveWith()(req, responseOn(req, socket));
     else
       tunnel(request, { req, socket, head }, (outcome) => {
         const bytesIn = bytesSince(connectionOf(socket), req.socket);
@@ -178,6 +202,18 @@ export function createServer(options: ServerOptions): Server {
     else if (isBusy) connection.onIdle = refuse;
     else refuse();
   }
+}
+
+function aConnection(refusal?: HeadgateError): Connection {
+  return {
+    bytesRead: 0,
+    isBusy: false,
+    waiting: [],
+    isOver: false,
+    refusal,
+    newest: undefined,
+    onIdle: undefined,
+  };
 }
 
 /** Stands for a request of which not even the head could be read. */

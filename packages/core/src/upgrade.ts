@@ -16,6 +16,7 @@ import { HeadgateError } from './errors.ts';
 import type { Finished, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd } from './headers.ts';
+import { hopFields, viaOf } from './hop.ts';
 import { toOrigin } from './origin.ts';
 import { errorResponse, send } from './send.ts';
 import { toResponse } from './upstream.ts';
@@ -45,6 +46,8 @@ export interface TunnelOptions {
   readonly headTimeout?: number;
   /** For which a tunnel may be silent in both directions. Default 3 600 000, an hour. */
   readonly idleTimeout?: number;
+  /** Says Via in handshakes. Default false. */
+  readonly via?: boolean;
 }
 
 /** Milliseconds of silence after which TCP asks whether the other side is still there. */
@@ -84,6 +87,7 @@ export function responseOn(req: IncomingMessage, socket: Duplex): ServerResponse
 /** Makes the tunnel to an origin. Throws a `TypeError` for a URL that is no origin. */
 export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
   const { connectTimeout = 5_000, headTimeout = 60_000, idleTimeout = 3_600_000 } = options;
+  const { via = false } = options;
   const origin = toOrigin(url);
   const proxy = httpProxy.createProxyServer({
     target: origin.url,
@@ -166,7 +170,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
       isSettled = true;
       outcome = { status: 101 };
       unwatch();
-      incoming.headers = upgradeFields(incoming.rawHeaders);
+      incoming.headers = upgradeFields(incoming);
       socket.setDefaultEncoding('latin1'); // so that field values keep their bytes
       connect?.call(outgoing, incoming, upstream, first);
       upstream.once('close', () => (socket as Socket).destroySoon());
@@ -180,6 +184,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
     const headers = {
       ...request.headers,
       ...forwardedFields(request),
+      ...hopFields(request.headers, via),
       connection: 'Upgrade',
       upgrade: 'websocket',
     };
@@ -226,8 +231,9 @@ function isAccepted({ rawHeaders }: IncomingMessage, { headers }: ProxyRequest):
   );
 }
 
-function upgradeFields(raw: readonly string[]): IncomingHttpHeaders {
-  const headers = { ...toEndToEnd(raw), connection: 'Upgrade', upgrade: 'websocket' };
+function upgradeFields({ rawHeaders, httpVersion }: IncomingMessage): IncomingHttpHeaders {
+  const fields = toEndToEnd(rawHeaders.concat('via', viaOf(httpVersion)));
+  const headers = { ...fields, connection: 'Upgrade', upgrade: 'websocket' };
   return headers as unknown as IncomingHttpHeaders;
 }
 
