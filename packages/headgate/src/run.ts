@@ -2,6 +2,7 @@
 import { type DestinationStream, pino } from 'pino';
 import { accessLog } from './access-log.ts';
 import { toAddress, toUrl } from './address.ts';
+import { onCrash } from './crash.ts';
 import { gate } from './gate.ts';
 import { listen } from './listeners.ts';
 
@@ -17,6 +18,9 @@ export interface RunSettings {
 
 /** Milliseconds that requests under way have to finish when the daemon is asked to stop. */
 const DRAIN = 10_000;
+
+/** Bytes of log lines that wait to be written; when the disk is full, further ones are lost. */
+const MAX_LOG_WAITING = 1024 * 1024;
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
 
@@ -38,6 +42,7 @@ export async function run({ upstream, listen: where = '127.0.0.1:8080', trusted 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
+    onCrash(log, DRAIN, () => resolve('crash'));
   });
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
   await stop(DRAIN);
@@ -46,7 +51,11 @@ export async function run({ upstream, listen: where = '127.0.0.1:8080', trusted 
 }
 
 async function destination(): Promise<DestinationStream> {
-  if (!process.stdout.isTTY) return pino.destination({ dest: 1, sync: false });
+  if (!process.stdout.isTTY) {
+    const log = pino.destination({ dest: 1, sync: false, maxLength: MAX_LOG_WAITING });
+    log.on('error', () => {}); // a full disk must not stop the site
+    return log;
+  }
   const { default: pretty } = await import('pino-pretty'); // several MB that a daemon doesn't need
   return pretty({ sync: true, ignore: 'id', translateTime: 'HH:MM:ss' });
 }
