@@ -39,10 +39,25 @@ export interface Connection {
   onIdle: (() => void) | undefined;
 }
 
+/** What there is to remember of a new connection, on which nothing is served if there is a `refusal`. */
+export function aConnection(refusal?: HeadgateError): Connection {
+  return {
+    bytesRead: 0,
+    isBusy: false,
+    waiting: [],
+    isOver: false,
+    refusal,
+    newest: undefined,
+    onIdle: undefined,
+  };
+}
+
 /** What is special about a request before it is served. */
 export interface Circumstances {
   /** True when the client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue?: boolean;
+  /** True when nothing that follows it on the connection can be trusted. */
+  readonly isLast?: boolean;
   /** Why it isn't served at all. */
   readonly refusal?: HeadgateError;
 }
@@ -64,7 +79,7 @@ export function serve(
   connection: Connection,
   req: IncomingMessage,
   res: ServerResponse,
-  { expectsContinue = false, refusal = connection.refusal }: Circumstances = {},
+  { expectsContinue = false, isLast = false, refusal = connection.refusal }: Circumstances = {},
 ): void {
   if (connection.isOver) return;
   const started = performance.now();
@@ -91,7 +106,7 @@ export function serve(
     const isRefused =
       error !== undefined && (error === refusal || !KEEPS_CONNECTION.has(error.code));
     const lingers = isRefused && !req.complete;
-    connection.isOver = isRefused || !server.listening;
+    connection.isOver = isLast || isRefused || !server.listening;
     send(answered, res, {
       isLast: connection.isOver,
       staysOpen: lingers,

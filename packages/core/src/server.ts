@@ -16,7 +16,14 @@ import { toHeaders, toRaw } from './headers.ts';
 import { pacerOf } from './pace.ts';
 import { type Hosts, receiver } from './receive.ts';
 import { errorResponse } from './send.ts';
-import { bytesSince, type Circumstances, type Connection, type Service, serve } from './serve.ts';
+import {
+  aConnection,
+  bytesSince,
+  type Circumstances,
+  type Connection,
+  type Service,
+  serve,
+} from './serve.ts';
 import { isWebSocket, responseOn, type Tunnel } from './upgrade.ts';
 
 /** What a server needs to know. */
@@ -66,6 +73,7 @@ export function createServer(options: ServerOptions): Server {
   const { maxConnections = 10_000 } = options;
   const receive = receiver(site, options.trusted, options.hosts);
   const connections = new WeakMap<Duplex, Connection>();
+  const notUpgraded = new WeakSet<IncomingMessage>();
   let open = 0;
 
   const unknownExpectation = new HeadgateError(
@@ -79,7 +87,11 @@ export function createServer(options: ServerOptions): Server {
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: options.keepAliveTimeout ?? 75_000,
     requireHostHeader: false, // the guard's rule is stricter, and its answer is reported
-    shouldUpgradeCallback: (req) => tunnel !== undefined && isWebSocket(req),
+    shouldUpgradeCallback: (req) => {
+      if (tunnel !== undefined && isWebSocket(req)) return true;
+      notUpgraded.add(req);
+      return false;
+    },
   });
   server.maxHeadersCount = 0; // a limit here drops what is over it in silence; the guard counts
   server.timeout = idleTimeout;
@@ -88,17 +100,21 @@ export function createServer(options: ServerOptions): Server {
 
   const watch = pacerOf(server, idleTimeout);
   const service: Service = { server, handler, receive, finished, idleTimeout, watch };
-  const serveWith =
-    (circumstances?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
-      const connection = connectionOf(req.socket);
-      if (!connection.isBusy) serve(service, connection, req, res, circumstances);
-      else if (connection.waiting.length < MAX_WAITING) wait(connection, req, res, circumstances);
-      else req.socket.destroy();
-    };
+  const serveWith = (known?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
+    // Node loses what comes in one piece with a request whose upgrade is declined.
+    const circumstances = notUpgraded.has(req) ? { ...known, isLast: true } : known;
+    const connection = connectionOf(req.socket);
+    if (!connection.isBusy) serve(service, connection, req, res, circumstances);
+    else if (connection.waiting.length < MAX_WAITING) wait(connection, req, res, circumstances);
+    else req.socket.destroy();
+  };
 
   server.on('connection', admit);
   server.on('request', serveWith());
-  server.on('checkContinue', serveWith({ expectsContinue: true }));
+  server.on('checkContinue', (req, res) => {
+    const isOnly = req.headers.expect?.toLowerCase() === '100-continue';
+    serveWith(isOnly ? { expectsContinue: true } : { refusal: unknownExpectation })(req, res);
+  });
   server.on('checkExpectation', serveWith({ refusal: unknownExpectation }));
   server.on('connect', (req, socket) => {
     if (isFree(socket)) serveWith()(req, responseOn(req, socket));
@@ -110,6 +126,7 @@ export function createServer(options: ServerOptions): Server {
 
   /** Counts connections; serves nothing on those that are too many, but says so. */
   function admit(socket: Socket): void {
+    socket.setDefaultEncoding('latin1'); // else a head that goes out alone is taken for UTF-8
     open += 1;
     socket.once('close', () => {
       open -= 1;
@@ -180,6 +197,7 @@ export function createServer(options: ServerOptions): Server {
     const connection = connectionOf(socket);
     const { newest, isBusy } = connection;
     const refuse = () => {
+      if (!socket.writable) return; // the answer before was the last: this is void
       const response = errorResponse(error);
       socket.end(onTheWire(response));
       const { signal } = new AbortController();
@@ -202,18 +220,6 @@ export function createServer(options: ServerOptions): Server {
     else if (isBusy) connection.onIdle = refuse;
     else refuse();
   }
-}
-
-function aConnection(refusal?: HeadgateError): Connection {
-  return {
-    bytesRead: 0,
-    isBusy: false,
-    waiting: [],
-    isOver: false,
-    refusal,
-    newest: undefined,
-    onIdle: undefined,
-  };
 }
 
 /** Stands for a request of which not even the head could be read. */

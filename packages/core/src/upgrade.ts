@@ -19,7 +19,7 @@ import { field, rawFields, toEndToEnd } from './headers.ts';
 import { hopFields, viaOf } from './hop.ts';
 import { toOrigin } from './origin.ts';
 import { errorResponse, send } from './send.ts';
-import { toResponse } from './upstream.ts';
+import { MAX_HEAD, toResponse } from './upstream.ts';
 
 /** The client's side of a tunnel, as Node's `upgrade` event gives it. */
 export interface TunnelClient {
@@ -153,6 +153,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
     for (const event of ['close', 'response', 'upgrade'])
       outgoing.once(event, () => clearTimeout(deadline));
     outgoing.on('response', (incoming: IncomingMessage) => {
+      outgoing.on('error', (cause) => incoming.destroy(cause)); // else a reset may pass for the end
       try {
         refuse(toResponse(incoming, 'GET'));
       } catch (error) {
@@ -171,7 +172,6 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
       outcome = { status: 101 };
       unwatch();
       incoming.headers = upgradeFields(incoming);
-      socket.setDefaultEncoding('latin1'); // so that field values keep their bytes
       connect?.call(outgoing, incoming, upstream, first);
       upstream.once('close', () => (socket as Socket).destroySoon());
       for (const side of [socket as Socket, upstream]) side.setKeepAlive(true, TCP_KEEP_ALIVE);
@@ -200,7 +200,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
 
   /** Options of the upstream request. It would rewrite the path, so the path can't be written. */
   function target({ url }: ProxyRequest): object {
-    const base = { servername: origin.servername };
+    const base = { servername: origin.servername, maxHeaderSize: MAX_HEAD };
     return Object.defineProperty(base, 'path', { get: () => url, set: () => {}, enumerable: true });
   }
 }

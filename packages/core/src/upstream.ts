@@ -46,7 +46,7 @@ export interface Upstream {
 const IDLE_CONNECTION = 55_000;
 
 /** Bytes that a response's head may have. */
-const MAX_HEAD = 64 * 1024;
+export const MAX_HEAD = 64 * 1024;
 
 /** Methods whose requests say nothing of a body when they have none (RFC 9110 section 8.6). */
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
@@ -180,6 +180,8 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
 /** A response as it came, checked: status, framing, and no hop-by-hop fields. Throws `UPSTREAM_BROKEN`. */
 export function toResponse(incoming: IncomingMessage, method: string): ProxyResponse {
   const { statusCode: status = 0, rawHeaders, httpVersion } = incoming;
+  if (incoming.httpVersionMajor !== 1)
+    throw new HeadgateError('UPSTREAM_BROKEN', `the upstream speaks HTTP/${httpVersion}`);
   if (status < 200 || status > 599)
     throw new HeadgateError('UPSTREAM_BROKEN', `the upstream's status is ${status}`);
   const headers = toEndToEnd(rawHeaders.concat('via', viaOf(httpVersion)));
