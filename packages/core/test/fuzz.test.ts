@@ -2,6 +2,8 @@
 import t from 'tap';
 import { fuzz } from './fuzz.ts';
 
+t.setTimeout(300_000);
+
 t.test(
   '20,000 inputs: no crash, no hang, nothing unframed, nothing for somebody else',
   async (t) => {
