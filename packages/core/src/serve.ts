@@ -143,7 +143,8 @@ export function serve(
   };
 
   const onTimeout = () => {
-    if (error || res.writableLength > 0) socket.destroy();
+    if (res.writableLength > 0) socket.resetAndDestroy(); // frees what the kernel holds for it as well
+    else if (error) socket.destroy();
     else if (isWaitingFor(request.body))
       abort(new HeadgateError('REQUEST_TIMEOUT', 'the body stopped coming'));
     socket.setTimeout(idleTimeout); // silence while the upstream works is nobody's fault here
@@ -188,7 +189,7 @@ export function serve(
     onDrip: () => abort(new HeadgateError('REQUEST_TIMEOUT', 'the body came too slowly')),
     onStall: () => {
       error ??= new HeadgateError('CLIENT_GONE', 'the client stopped reading');
-      socket.destroy();
+      socket.resetAndDestroy();
     },
   });
   if (refused) fail(refused);
