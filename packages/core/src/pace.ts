@@ -4,9 +4,6 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { Body } from './exchange.ts';
 
-/** Bytes per second. Who is slower over a whole `idleTimeout` holds a place and gets no work done. */
-const MIN_RATE = 500;
-
 /** Looks that are taken within one `idleTimeout`. */
 const LOOKS = 4;
 
@@ -24,8 +21,11 @@ export interface Paced {
 /** Begins to watch an exchange; gives the function that ends it. */
 export type Pacer = (exchange: Paced) => () => void;
 
-/** Makes the pacer of a server. `idleTimeout` in milliseconds. */
-export function pacerOf(server: Server, idleTimeout: number): Pacer {
+/**
+ * Makes the pacer of a server. Who is slower than `minRate` bytes per second over a whole
+ * `idleTimeout`, in milliseconds, holds a place and gets no work done.
+ */
+export function pacerOf(server: Server, idleTimeout: number, minRate: number): Pacer {
   const watched = new Set<() => void>();
   let timer: NodeJS.Timeout | undefined;
   server.on('listening', () => {
@@ -37,13 +37,17 @@ export function pacerOf(server: Server, idleTimeout: number): Pacer {
   server.on('close', () => clearInterval(timer));
 
   return (exchange) => {
-    const look = watcher(exchange, idleTimeout);
+    const look = watcher(exchange, idleTimeout, minRate);
     watched.add(look);
     return () => watched.delete(look);
   };
 }
 
-function watcher({ socket, body, onDrip, onStall }: Paced, idleTimeout: number): () => void {
+function watcher(
+  { socket, body, onDrip, onStall }: Paced,
+  idleTimeout: number,
+  minRate: number,
+): () => void {
   let waited = 0;
   let received = 0;
   let stalled = 0;
@@ -53,7 +57,7 @@ function watcher({ socket, body, onDrip, onStall }: Paced, idleTimeout: number):
     if (!isWaitingFor(body)) waited = 0;
     else if (waited === 0) received = socket.bytesRead;
     else if (waited >= LOOKS) {
-      if (socket.bytesRead - received < (MIN_RATE * idleTimeout) / 1000) onDrip();
+      if (socket.bytesRead - received < (minRate * idleTimeout) / 1000) onDrip();
       waited = 0;
     }
     if (isWaitingFor(body)) waited += 1;
@@ -67,7 +71,7 @@ function watcher({ socket, body, onDrip, onStall }: Paced, idleTimeout: number):
     }
     stalled += idleTimeout / LOOKS;
     // What is written at once is not seen to shrink, so a large piece gets the time that it may take.
-    if (stalled > idleTimeout + (pending / MIN_RATE) * 1000) onStall();
+    if (stalled > idleTimeout + (pending / minRate) * 1000) onStall();
   };
 }
 

@@ -72,7 +72,7 @@ export function receiver(
 
 /**
  * The body of a request, apart from it: who gives it up doesn't give up the connection, on which the
- * answer is still owed. `onRead` is called when it is first read.
+ * answer is still owed. `onRead` is called when it is first read. Who serves it ends it early.
  */
 export function bodyOf(req: IncomingMessage, onRead: () => void): Readable {
   let isRead = false;
@@ -80,10 +80,6 @@ export function bodyOf(req: IncomingMessage, onRead: () => void): Readable {
     if (!body.push(chunk)) req.pause();
   };
   const onEnd = () => body.push(null);
-  const onError = (error: Error) => body.destroy(error);
-  const onClose = () => {
-    if (!req.complete) body.destroy(new Error('the connection is gone'));
-  };
   const body = new Readable({
     read() {
       if (isRead) return void req.resume();
@@ -92,11 +88,11 @@ export function bodyOf(req: IncomingMessage, onRead: () => void): Readable {
       req.on('data', onData);
     },
     destroy(error, done) {
-      req.off('data', onData).off('end', onEnd).off('close', onClose);
+      req.off('data', onData).off('end', onEnd);
       done(error);
     },
   });
-  req.on('error', onError).on('end', onEnd).on('close', onClose);
+  req.on('end', onEnd);
   return body;
 }
 

@@ -94,6 +94,7 @@ export function serve(
   const abort = (reason: HeadgateError) => {
     error ??= reason;
     controller?.abort(error);
+    discard(request.body, error);
   };
   const signal = () => {
     controller ??= new AbortController();
@@ -143,7 +144,8 @@ export function serve(
   };
 
   const onTimeout = () => {
-    if (res.writableLength > 0) socket.resetAndDestroy(); // frees what the kernel holds for it as well
+    if (res.writableLength > 0)
+      socket.resetAndDestroy(); // frees what the kernel holds for it as well
     else if (error) socket.destroy();
     else if (isWaitingFor(request.body))
       abort(new HeadgateError('REQUEST_TIMEOUT', 'the body stopped coming'));

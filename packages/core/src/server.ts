@@ -46,6 +46,8 @@ export interface ServerOptions {
   readonly headTimeout?: number;
   /** Milliseconds for which a client may send or take nothing when it is its turn. Default 60 000. */
   readonly idleTimeout?: number;
+  /** Bytes per second that a client must send or take, over an `idleTimeout`. Default 500. */
+  readonly minRate?: number;
   /** Milliseconds for which a connection is kept open between requests. Default 75 000. */
   readonly keepAliveTimeout?: number;
   /** Connections at once; the next are answered with 503. A tunnel is one. Default 10 000. */
@@ -70,7 +72,7 @@ const MAX_HEAD = 32 * 1024;
  */
 export function createServer(options: ServerOptions): Server {
   const { handler, tunnel, site = 'default', finished, idleTimeout = 60_000 } = options;
-  const { maxConnections = 10_000 } = options;
+  const { maxConnections = 10_000, minRate = 500 } = options;
   const receive = receiver(site, options.trusted, options.hosts);
   const connections = new WeakMap<Duplex, Connection>();
   const notUpgraded = new WeakSet<IncomingMessage>();
@@ -98,7 +100,7 @@ export function createServer(options: ServerOptions): Server {
 
   server.maxConnections = maxConnections + MAX_TURNED_AWAY;
 
-  const watch = pacerOf(server, idleTimeout);
+  const watch = pacerOf(server, idleTimeout, minRate);
   const service: Service = { server, handler, receive, finished, idleTimeout, watch };
   const serveWith = (known?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
     // Node loses what comes in one piece with a request whose upgrade is declined.

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
+import { readBody } from '@headgate/core';
 import { createServer } from '@headgate/core/server';
 import t, { type Test } from 'tap';
 import { front, listen, rawOrigin, talk, until } from './wire.ts';
@@ -139,10 +140,33 @@ t.test('a body that drips is a 408; one that waits for the origin is not', async
   t.match(patient.state.text, /^HTTP\/1\.1 200 /);
 });
 
+t.test('a layer that reads a body may stop, and learns when it breaks off', async (t) => {
+  const errors: Error[] = [];
+  const { port } = await front(t, 'http://127.0.0.1:9', {
+    handler: async ({ body }) => {
+      const read = await readBody(body, 10).catch((error: Error) => errors.push(error));
+      return { status: read instanceof Buffer ? 200 : 413, headers: {}, body: Buffer.from('-') };
+    },
+  });
+  const long = `POST / HTTP/1.1\r\n${H}Content-Length: 20\r\n\r\n`;
+  const { messages } = await talk(port, [`${long}aaaaaaaaaaaa`, `bbbbbbbb${get('/next')}`], {
+    answers: 2,
+  });
+  t.same(statusesOf({ messages }), [413, 200], 'it answers, and the connection goes on');
+  await talk(port, `${long}abc`, { patience: 100 });
+  await until(() => errors.length === 2);
+  t.match(errors, [{ code: 'BODY_TOO_LARGE' }, { code: 'CLIENT_GONE' }]);
+  const chunked = `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`;
+  const broken = await talk(port, [chunked, 'zz\r\n'], { answers: 2 });
+  t.match(errors[2], { code: 'BAD_REQUEST' });
+  t.equal(broken.end, 'closed');
+});
+
 t.test('a client that does not read is sent away, even if it keeps talking', async (t) => {
   const body = Buffer.alloc(64 * 1024 * 1024);
   const { port, reports } = await front(t, 'http://127.0.0.1:9', {
     idleTimeout: 200,
+    minRate: 1_000_000,
     handler: async () => {
       return {
         status: 200,
@@ -161,9 +185,13 @@ t.test('a client that does not read is sent away, even if it keeps talking', asy
     deaf.on('error', () => {});
     deaf.pause();
     deaf.write(get('/'));
-    if (talks) drip(deaf, 'G', 20);
+    if (talks) {
+      deaf.write('GET /next HTTP/1.1\r\nA: ');
+      drip(deaf, 'a', 20);
+    }
     const before = reports.length;
     await until(() => reports.length > before);
+    t.equal(reports.length, before + 1);
     t.match(reports.at(-1), { error: { code: 'CLIENT_GONE' } }, talks ? 'talking' : 'silent');
     deaf.destroy();
   }
