@@ -97,8 +97,8 @@ t.test('what is costly or dangerous has one home', async (t) => {
     [
       /^node:(?:http|https|http2)$/,
       [
-        /^packages\/core\/src\/(?:server|serve|receive|guard|send|pool|upstream|upgrade|connect|intercept)\.ts$/,
-        /^packages\/headgate\/src\/(?:gate|listeners|admin)\.ts$/,
+        /^packages\/core\/src\/(?:server|unparsed|serve|receive|guard|linger|pace|send|pool|upload|upstream|upgrade|connect|intercept)\.ts$/,
+        /^packages\/headgate\/src\/(?:gate|listeners|admin(?:\/\w+)*)\.ts$/,
       ],
     ],
     [/^(?:commander|pino|pino-pretty|yaml)$/, [/^packages\/headgate\/src\//]],

@@ -7,11 +7,14 @@ import { field, withFields } from './headers.ts';
 /** "No body". */
 export const EMPTY: Buffer = Buffer.alloc(0);
 
-/** Gives up a response's body, so that what it came from (an upstream's socket) is freed. */
-export function discard(body: Body): void {
+/**
+ * Gives up a body, so that what it came from (an upstream's socket) is freed; who still reads it is
+ * told the reason, if there is one.
+ */
+export function discard(body: Body, reason?: Error): void {
   if (!(body instanceof Readable)) return;
   body.on('error', () => {});
-  body.destroy();
+  body.destroy(reason);
 }
 
 /** Calls `over` once: when a body has come to its end or was given up, at once for a buffer. */

@@ -21,6 +21,7 @@ export const STATUS_OF = {
   OVERLOADED: 503,
   UPSTREAM_TIMEOUT: 504,
   VERSION_NOT_SUPPORTED: 505,
+  LOOP_DETECTED: 508,
 } as const;
 
 /** A code of `STATUS_OF`. */

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { HeadgateError } from './errors.ts';
-import { rawFields } from './headers.ts';
+import { rawFields, toLength } from './headers.ts';
 
 /** Field lines that one request may have. Browsers send about 20. */
 const MAX_FIELD_LINES = 128;
@@ -20,6 +20,8 @@ export const SERVER_WIDE = '*';
 export interface Admitted {
   /** Origin-form target, byte for byte, or `SERVER_WIDE`. */
   readonly url: string;
+  /** Name of the host that is asked for: in lower case, without port and closing dot. */
+  readonly host: string;
   /** True when a body follows, however short. */
   readonly hasBody: boolean;
 }
@@ -35,7 +37,7 @@ export function guard(req: IncomingMessage): Admitted {
     throw new HeadgateError('METHOD_NOT_ALLOWED', `${method} is not allowed`);
   const host = onlyHost(rawHeaders);
   const hasBody = isFramed(rawHeaders, httpVersion);
-  return { url: originForm(method, url, host), hasBody };
+  return { url: originForm(method, url, host), host: toHostName(host), hasBody };
 }
 
 /** The one valid Host (RFC 9112 section 3.2: none, two or a bad one is answered with 400). */
@@ -47,7 +49,13 @@ function onlyHost(raw: readonly string[]): string {
   return host;
 }
 
-function isHost(value: string): boolean {
+/** The name in a valid Host field, as names are compared: `A.example.:443` is `a.example`. */
+export function toHostName(host: string): string {
+  return host.replace(/\.?(?::\d+)?$/, '').toLowerCase();
+}
+
+/** True for what a Host field may say: a name or an address, and perhaps a port. */
+export function isHost(value: string): boolean {
   const [, name = '', v6, port = '0'] =
     /^([a-z0-9][a-z0-9._-]*|\[([0-9a-f:.]+)\])(?::(\d{1,5}))?$/i.exec(value) ?? [];
   return name !== '' && Number(port) <= 65_535 && (v6 === undefined || isIPv6(v6));
@@ -71,9 +79,10 @@ function isFramed(raw: readonly string[], httpVersion: string): boolean {
     return true;
   }
   if (lengths.length === 0) return false;
-  if (lengths.length > 1 || !/^\d{1,15}$/.test(lengths[0] ?? ''))
+  const length = toLength(lengths[0] ?? '');
+  if (lengths.length > 1 || length === undefined)
     throw badRequest('the Content-Length is not one number');
-  return Number(lengths[0]) > 0;
+  return length > 0;
 }
 
 /** The target in origin-form. Absolute-form is reduced when it names the same host as Host does. */

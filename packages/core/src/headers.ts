@@ -92,6 +92,11 @@ export function rawFields(raw: readonly string[], name: string): string[] {
   return values;
 }
 
+/** The number that a Content-Length is, absent when it is anything but one plain number. */
+export function toLength(value: string): number | undefined {
+  return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+}
+
 /** A copy of `headers` with `changes` in place; `undefined` takes a field away. */
 export function withFields(
   headers: Headers,

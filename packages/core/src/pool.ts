@@ -32,7 +32,7 @@ export interface Pool {
 const IDLE_CONNECTION = 55_000;
 
 /** Bytes that a response's head may have. */
-const MAX_HEAD = 64 * 1024;
+export const MAX_HEAD = 64 * 1024;
 
 /**
  * Makes the pool of an origin, which keeps at most `keepAlive` idle connections. Names are looked up

@@ -2,11 +2,12 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { EMPTY } from './body.ts';
-import { type HeadgateError, toHeadgateError } from './errors.ts';
+import { HeadgateError, toHeadgateError } from './errors.ts';
 import type { Body, Headers, ProxyRequest } from './exchange.ts';
 import { isClaim, type OriginationReader } from './forwarded.ts';
-import { guard } from './guard.ts';
+import { guard, isHost, toHostName } from './guard.ts';
 import { toEndToEnd, toHeaders } from './headers.ts';
+import { isLoop } from './hop.ts';
 
 /** A request, and what the guard has against it. A refused one is a value too: it is reported. */
 export interface Received {
@@ -21,6 +22,9 @@ export type Receiver = (
   body: () => Body,
 ) => Received;
 
+/** Names of hosts that are served, or what knows them; asked in lower case, without port. */
+export type Hosts = readonly string[] | ((name: string) => boolean);
+
 /** One numbering for all servers of the process: an exchange is known by its id. */
 const ID_PREFIX = `${Date.now().toString(36)}-`;
 let count = 0;
@@ -32,11 +36,13 @@ export interface ReceiverSettings {
   readonly origination: OriginationReader;
   /** True for fields besides those of `isClaim` that end here. */
   readonly isPrivate?: ((name: string) => boolean) | undefined;
+  readonly hosts?: Hosts | undefined;
 }
 
-/** Makes the receiver of a server. */
-export function receiver({ siteOf, origination, isPrivate }: ReceiverSettings): Receiver {
+/** Makes the receiver of a server. Throws a `TypeError` for wrong `hosts`. */
+export function receiver({ siteOf, origination, isPrivate, hosts }: ReceiverSettings): Receiver {
   const isDropped = isPrivate ? (name: string) => isClaim(name) || isPrivate(name) : isClaim;
+  const isServed = hosts && (typeof hosts === 'function' ? hosts : among(hosts));
 
   return (req, signal, body) => {
     count += 1;
@@ -58,7 +64,14 @@ export function receiver({ siteOf, origination, isPrivate }: ReceiverSettings): 
       signal,
     };
     try {
-      const { url, hasBody } = guard(req);
+      const { url, host, hasBody } = guard(req);
+      if (isServed?.(host) === false)
+        throw new HeadgateError(
+          'MISDIRECTED_REQUEST',
+          `no site here is called ${host}; if one should be, add the name to its hosts`,
+        );
+      if (isLoop(request.headers))
+        throw new HeadgateError('LOOP_DETECTED', 'the upstream leads back to Headgate');
       return { request: { ...request, url, body: hasBody ? body() : EMPTY } };
     } catch (error) {
       return { request, refused: toHeadgateError(error) };
@@ -67,13 +80,37 @@ export function receiver({ siteOf, origination, isPrivate }: ReceiverSettings): 
 }
 
 /**
- * The body of a client that waits for `100 Continue` (RFC 9110 section 10.1.1): `invite` is called
- * when the body is first read, so that a layer which answers without reading never invites it.
+ * The body of a request, apart from it: who gives it up doesn't give up the connection, on which the
+ * answer is still owed. `onRead` is called when it is first read. Who serves it ends it early.
  */
-export function bodyOnInvitation(req: IncomingMessage, invite: () => void): Readable {
-  async function* invited() {
-    invite();
-    yield* req.iterator({ destroyOnReturn: false });
-  }
-  return Readable.from(invited(), { objectMode: false });
+export function bodyOf(req: IncomingMessage, onRead: () => void): Readable {
+  let isRead = false;
+  const onData = (chunk: Buffer) => {
+    if (!body.push(chunk)) req.pause();
+  };
+  const onEnd = () => body.push(null);
+  const body = new Readable({
+    read() {
+      if (isRead) return void req.resume();
+      isRead = true;
+      onRead();
+      req.on('data', onData);
+    },
+    destroy(error, done) {
+      req.off('data', onData).off('end', onEnd);
+      done(error);
+    },
+  });
+  req.on('end', onEnd);
+  return body;
+}
+
+function among(hosts: readonly string[]): (name: string) => boolean {
+  for (const name of hosts)
+    if (name !== toHostName(name) || !isHost(name))
+      throw new TypeError(
+        `hosts must list names in lower case without a port, like social.example, got "${name}"`,
+      );
+  const names = new Set(hosts);
+  return (name) => names.has(name);
 }

@@ -4,12 +4,14 @@ import { Readable } from 'node:stream';
 import { discard, transfer } from './body.ts';
 import { HeadgateError } from './errors.ts';
 import type { ProxyResponse } from './exchange.ts';
-import { field, toRaw, withFields } from './headers.ts';
+import { field, toLength, toRaw, withFields } from './headers.ts';
 
 /** How `send` writes and what it tells. */
 export interface SendOptions {
   /** Ends the connection after this response. */
   readonly isLast?: boolean;
+  /** Leaves the response open when all is written: to end it is the caller's. Not for streams. */
+  readonly staysOpen?: boolean;
   /** Told the size of every piece of the body that is handed to the connection. */
   readonly onBytes?: (count: number) => void;
   /** Told why a body broke off. The connection is destroyed by then. */
@@ -46,7 +48,10 @@ export function send(
     if (!isStream || !hasBody) {
       discard(body);
       if (!isStream && hasBody) options.onBytes?.(body.length);
-      res.end(isStream || !hasBody ? undefined : body);
+      const bytes = isStream || !hasBody ? undefined : body;
+      if (!options.staysOpen) res.end(bytes);
+      else if (bytes) res.write(bytes);
+      else res.flushHeaders();
       return;
     }
     if (body.readableLength === 0 && !body.readableEnded) res.flushHeaders();
@@ -77,9 +82,10 @@ export function errorResponse({ status, message }: HeadgateError): ProxyResponse
 function lengthOf({ headers }: ProxyResponse): number | undefined {
   const value = field(headers, 'content-length');
   if (value === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(value))
+  const length = toLength(value);
+  if (length === undefined)
     throw new HeadgateError('UPSTREAM_BROKEN', 'the Content-Length is not one number');
-  return Number(value);
+  return length;
 }
 
 function carry(

@@ -5,7 +5,9 @@ import { type ErrorCode, HeadgateError, toHeadgateError } from './errors.ts';
 import type { Finished, Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { SERVER_WIDE } from './guard.ts';
 import { withFields } from './headers.ts';
-import { bodyOnInvitation, type Receiver } from './receive.ts';
+import { linger } from './linger.ts';
+import { isWaitingFor, type Pacer } from './pace.ts';
+import { bodyOf, type Receiver } from './receive.ts';
 import { send } from './send.ts';
 
 /** What all exchanges of a server have in common. */
@@ -17,6 +19,7 @@ export interface Service {
   readonly finished: ((exchange: Finished) => void) | undefined;
   /** Milliseconds. */
   readonly idleTimeout: number;
+  readonly watch: Pacer;
 }
 
 /** What is remembered of a connection from one exchange to the next. */
@@ -29,16 +32,33 @@ export interface Connection {
   readonly waiting: (() => void)[];
   /** True once an answer was sent that ends the connection: whatever else was sent on it is void. */
   isOver: boolean;
+  /** Why nothing is served on it at all. */
+  readonly refusal: HeadgateError | undefined;
   /** The request received last, and the way to end its exchange while its body is coming. */
   newest: { req: IncomingMessage; abort: (error: HeadgateError) => void } | undefined;
   /** Called when no exchange is under way any more. */
   onIdle: (() => void) | undefined;
 }
 
+/** What there is to remember of a new connection, on which nothing is served if there is a `refusal`. */
+export function aConnection(refusal?: HeadgateError): Connection {
+  return {
+    bytesRead: 0,
+    isBusy: false,
+    waiting: [],
+    isOver: false,
+    refusal,
+    newest: undefined,
+    onIdle: undefined,
+  };
+}
+
 /** What is special about a request before it is served. */
 export interface Circumstances {
   /** True when the client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue?: boolean;
+  /** True when nothing that follows it on the connection can be trusted. */
+  readonly isLast?: boolean;
   /** Why it isn't served at all. */
   readonly refusal?: HeadgateError;
 }
@@ -56,11 +76,11 @@ const KEEPS_CONNECTION: ReadonlySet<ErrorCode> = new Set([
 
 /** Serves one exchange and reports it once, whatever becomes of it. Never throws. */
 export function serve(
-  { server, handler, receive, errorPage, finished, idleTimeout }: Service,
+  { server, handler, receive, errorPage, finished, idleTimeout, watch }: Service,
   connection: Connection,
   req: IncomingMessage,
   res: ServerResponse,
-  { expectsContinue = false, refusal }: Circumstances = {},
+  { expectsContinue = false, isLast = false, refusal = connection.refusal }: Circumstances = {},
 ): void {
   if (connection.isOver) return;
   const started = performance.now();
@@ -68,28 +88,30 @@ export function serve(
   let response: ProxyResponse | undefined;
   let error: HeadgateError | undefined;
   let bytesOut = 0;
+  let isReported = false;
   let controller: AbortController | undefined;
 
   const gone = () => new HeadgateError('CLIENT_GONE', 'the client left');
   const abort = (reason: HeadgateError) => {
     error ??= reason;
     controller?.abort(error);
+    discard(request.body, error);
   };
   const signal = () => {
     controller ??= new AbortController();
     if (error) controller.abort(error);
     return controller.signal;
   };
-  const body = () => {
-    if (!expectsContinue) return req;
-    return bodyOnInvitation(req, () => res.writeContinue());
-  };
+  const body = () => bodyOf(req, () => expectsContinue && res.writeContinue());
 
   const answer = (answered: ProxyResponse) => {
-    const isRefused = error !== undefined && !KEEPS_CONNECTION.has(error.code);
-    connection.isOver = isRefused || !server.listening;
+    const isRefused =
+      error !== undefined && (error === refusal || !KEEPS_CONNECTION.has(error.code));
+    const lingers = isRefused && !req.complete;
+    connection.isOver = isLast || isRefused || !server.listening;
     send(answered, res, {
       isLast: connection.isOver,
+      staysOpen: lingers,
       onBytes: (bytes) => {
         bytesOut += bytes;
       },
@@ -100,6 +122,10 @@ export function serve(
             : new HeadgateError('UPSTREAM_BROKEN', 'the response broke off', cause);
       },
     });
+    if (!lingers) return;
+    discard(request.body);
+    socket.end(report);
+    linger(req, idleTimeout, () => socket.destroy());
   };
 
   const fail = (cause: unknown) => {
@@ -119,17 +145,17 @@ export function serve(
   };
 
   const onTimeout = () => {
-    if (error || res.writableLength > 0) socket.destroy();
-    else if (isWaitingFor(req))
+    if (res.writableLength > 0)
+      socket.resetAndDestroy(); // frees what the kernel holds for it as well
+    else if (error) socket.destroy();
+    else if (isWaitingFor(request.body))
       abort(new HeadgateError('REQUEST_TIMEOUT', 'the body stopped coming'));
     socket.setTimeout(idleTimeout); // silence while the upstream works is nobody's fault here
   };
 
-  const onClose = () => {
-    if (!res.writableFinished) abort(gone());
-    if (response && !res.writableFinished) discard(response.body);
-    if (!req.complete) req.resume(); // what is left of the body is in the next request's way
-    connection.isBusy = false;
+  const report = () => {
+    if (isReported) return;
+    isReported = true;
     finished?.({
       request,
       status: res.headersSent ? res.statusCode : (error?.status ?? 499),
@@ -139,6 +165,17 @@ export function serve(
       ...(response && { response }),
       ...(error && { error }),
     });
+  };
+
+  const onClose = () => {
+    if (!res.writableFinished) abort(gone());
+    if (response && !res.writableFinished) discard(response.body);
+    unwatch();
+    discard(request.body);
+    if (!req.complete && !socket.destroyed)
+      linger(req, idleTimeout, (isComplete) => isComplete || socket.destroy());
+    connection.isBusy = false;
+    report();
     const next = connection.waiting.shift();
     if (next && !socket.destroyed) next();
     else connection.onIdle?.();
@@ -149,6 +186,15 @@ export function serve(
   res.once('close', onClose);
   res.on('timeout', onTimeout);
   const { request, refused = refusal } = receive(req, signal, body);
+  const unwatch = watch({
+    socket,
+    body: request.body,
+    onDrip: () => abort(new HeadgateError('REQUEST_TIMEOUT', 'the body came too slowly')),
+    onStall: () => {
+      error ??= new HeadgateError('CLIENT_GONE', 'the client stopped reading');
+      socket.resetAndDestroy();
+    },
+  });
   if (refused) fail(refused);
   else if (request.url === SERVER_WIDE) answer({ status: 204, headers: NO_FIELDS, body: EMPTY });
   else void run();
@@ -159,10 +205,4 @@ export function bytesSince(connection: Connection, socket: { readonly bytesRead:
   const bytes = socket.bytesRead - connection.bytesRead;
   connection.bytesRead = socket.bytesRead;
   return bytes;
-}
-
-/** True when somebody reads the body and it is the client who lets them wait. */
-function isWaitingFor(req: IncomingMessage): boolean {
-  const isRead = req.readableFlowing === true || req.listenerCount('readable') > 0;
-  return !req.complete && isRead && req.readableLength === 0;
 }

@@ -4,7 +4,6 @@ import {
   type IncomingMessage,
   type Server,
   type ServerResponse,
-  STATUS_CODES,
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -12,10 +11,18 @@ import { EMPTY } from './body.ts';
 import { HeadgateError } from './errors.ts';
 import type { Finished, Handler, Headers, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { type OriginationReader, originationBy, plainAddress } from './forwarded.ts';
-import { toHeaders, toRaw } from './headers.ts';
-import { receiver } from './receive.ts';
+import { pacerOf } from './pace.ts';
+import { type Hosts, receiver } from './receive.ts';
 import { errorResponse } from './send.ts';
-import { bytesSince, type Circumstances, type Connection, type Service, serve } from './serve.ts';
+import {
+  aConnection,
+  bytesSince,
+  type Circumstances,
+  type Connection,
+  type Service,
+  serve,
+} from './serve.ts';
+import { MAX_HEAD, onTheWire, parserError, UNREADABLE } from './unparsed.ts';
 import { isWebSocket, responseOn, type Tunnel } from './upgrade.ts';
 
 export {
@@ -49,21 +56,30 @@ export interface ServerOptions {
   readonly origination?: OriginationReader;
   /** True for fields, besides forwarding ones, that never get behind the server: a CDN's secret. */
   readonly isPrivate?: (name: string) => boolean;
+  /** Names that are served, any other Host is answered with 421. Default: every valid Host is. */
+  readonly hosts?: Hosts;
   /** Told of every exchange exactly once, when its last byte is out or its connection is gone. */
   readonly finished?: (exchange: Finished) => void;
   /** Milliseconds in which a request's head must be complete. Default 60 000. */
   readonly headTimeout?: number;
   /** Milliseconds for which a client may send or take nothing when it is its turn. Default 60 000. */
   readonly idleTimeout?: number;
+  /** Bytes per second that a client must send or take, over an `idleTimeout`. Default 500. */
+  readonly minRate?: number;
   /** Milliseconds for which a connection is kept open between requests. Default 75 000. */
   readonly keepAliveTimeout?: number;
+  /** Connections at once; the next are answered with 503. A tunnel is one. Default 10 000. */
+  readonly maxConnections?: number;
 }
 
 /** Requests that may wait on one connection for their turn. Browsers and proxies send none ahead. */
 const MAX_WAITING = 32;
 
-/** Bytes that a request's head may have. */
-const MAX_HEAD = 32 * 1024;
+/** Connections beyond `maxConnections` that are told so; any further are closed without a word. */
+const MAX_TURNED_AWAY = 256;
+
+/** Milliseconds that such a connection has, at most, to send a request and to get its 503. */
+const TURNED_AWAY_TIME = 5_000;
 
 /**
  * Makes an HTTP/1.1 server that answers with `handler`; to `listen` is the caller's. Once it is
@@ -71,11 +87,14 @@ const MAX_HEAD = 32 * 1024;
  */
 export function createServer(options: ServerOptions): Server {
   const { handler, tunnel, site = 'default', finished, idleTimeout = 60_000 } = options;
-  const { origination = originationBy(options.trusted), isPrivate } = options;
+  const { origination = originationBy(options.trusted), isPrivate, hosts } = options;
+  const { maxConnections = 10_000, minRate = 500, errorPage = errorResponse } = options;
   const siteOf = typeof site === 'function' ? site : () => site;
   const tunnelFor = options.tunnelFor ?? (tunnel && (() => tunnel));
-  const receive = receiver({ siteOf, origination, isPrivate });
+  const receive = receiver({ siteOf, origination, isPrivate, hosts });
   const connections = new WeakMap<Duplex, Connection>();
+  const notUpgraded = new WeakSet<IncomingMessage>();
+  let open = 0;
 
   const unknownExpectation = new HeadgateError(
     'EXPECTATION_FAILED',
@@ -88,23 +107,34 @@ export function createServer(options: ServerOptions): Server {
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: options.keepAliveTimeout ?? 75_000,
     requireHostHeader: false, // the guard's rule is stricter, and its answer is reported
-    shouldUpgradeCallback: (req) => tunnelFor !== undefined && isWebSocket(req),
+    shouldUpgradeCallback: (req) => {
+      if (tunnelFor !== undefined && isWebSocket(req)) return true;
+      notUpgraded.add(req);
+      return false;
+    },
   });
   server.maxHeadersCount = 0; // a limit here drops what is over it in silence; the guard counts
   server.timeout = idleTimeout;
 
-  const { errorPage = errorResponse } = options;
-  const service: Service = { server, handler, receive, errorPage, finished, idleTimeout };
-  const serveWith =
-    (circumstances?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
-      const connection = connectionOf(req.socket);
-      if (!connection.isBusy) serve(service, connection, req, res, circumstances);
-      else if (connection.waiting.length < MAX_WAITING) wait(connection, req, res, circumstances);
-      else req.socket.destroy();
-    };
+  server.maxConnections = maxConnections + MAX_TURNED_AWAY;
 
+  const watch = pacerOf(server, idleTimeout, minRate);
+  const service: Service = { server, handler, receive, errorPage, finished, idleTimeout, watch };
+  const serveWith = (known?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
+    // Node loses what comes in one piece with a request whose upgrade is declined.
+    const circumstances = notUpgraded.has(req) ? { ...known, isLast: true } : known;
+    const connection = connectionOf(req.socket);
+    if (!connection.isBusy) serve(service, connection, req, res, circumstances);
+    else if (connection.waiting.length < MAX_WAITING) wait(connection, req, res, circumstances);
+    else req.socket.destroy();
+  };
+
+  server.on('connection', admit);
   server.on('request', serveWith());
-  server.on('checkContinue', serveWith({ expectsContinue: true }));
+  server.on('checkContinue', (req, res) => {
+    const isOnly = req.headers.expect?.toLowerCase() === '100-continue';
+    serveWith(isOnly ? { expectsContinue: true } : { refusal: unknownExpectation })(req, res);
+  });
   server.on('checkExpectation', serveWith({ refusal: unknownExpectation }));
   server.on('connect', (req, socket) => {
     if (isFree(socket)) serveWith()(req, responseOn(req, socket));
@@ -113,6 +143,20 @@ export function createServer(options: ServerOptions): Server {
   server.on('upgrade', openTunnel);
   server.on('clientError', refuseUnparsed);
   return server;
+
+  /** Counts connections; serves nothing on those that are too many, but says so. */
+  function admit(socket: Socket): void {
+    socket.setDefaultEncoding('latin1'); // else a head that goes out alone is taken for UTF-8
+    open += 1;
+    socket.once('close', () => {
+      open -= 1;
+    });
+    if (open <= maxConnections) return;
+    const refusal = new HeadgateError('OVERLOADED', `more than ${maxConnections} connections`);
+    connections.set(socket, aConnection(refusal));
+    const timer = setTimeout(() => socket.destroy(), Math.min(TURNED_AWAY_TIME, idleTimeout));
+    socket.once('close', () => clearTimeout(timer));
+  }
 
   /** Lets a pipelined request wait for its turn; what breaks off meanwhile is refused then. */
   function wait(
@@ -132,14 +176,7 @@ export function createServer(options: ServerOptions): Server {
   function connectionOf(socket: Duplex): Connection {
     let connection = connections.get(socket);
     if (!connection) {
-      connection = {
-        bytesRead: 0,
-        isBusy: false,
-        waiting: [],
-        isOver: false,
-        newest: undefined,
-        onIdle: undefined,
-      };
+      connection = aConnection();
       connections.set(socket, connection);
     }
     return connection;
@@ -164,7 +201,8 @@ export function createServer(options: ServerOptions): Server {
       () => signal,
       () => EMPTY,
     );
-    const open = refused ? undefined : tunnelFor?.(request);
+    const isOurs = !refused && !connectionOf(socket).refusal;
+    const open = isOurs ? tunnelFor?.(request) : undefined;
     if (!open) serveWith()(req, responseOn(req, socket));
     else
       open(request, { req, socket, head }, (outcome) => {
@@ -180,6 +218,7 @@ export function createServer(options: ServerOptions): Server {
     const connection = connectionOf(socket);
     const { newest, isBusy } = connection;
     const refuse = () => {
+      if (!socket.writable) return; // the answer before was the last: this is void
       const response = errorResponse(error);
       socket.end(onTheWire(response));
       const { signal } = new AbortController();
@@ -202,35 +241,4 @@ export function createServer(options: ServerOptions): Server {
     else if (isBusy) connection.onIdle = refuse;
     else refuse();
   }
-}
-
-/** Stands for a request of which not even the head could be read. */
-const UNREADABLE = {
-  id: '',
-  method: '',
-  url: '',
-  headers: toHeaders([]),
-  body: EMPTY,
-  scheme: 'http',
-} as const;
-
-function parserError(cause: NodeJS.ErrnoException): HeadgateError {
-  switch (cause.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return new HeadgateError('HEADERS_TOO_LARGE', `the head is over ${MAX_HEAD} bytes`, cause);
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new HeadgateError('BODY_TOO_LARGE', 'the chunk extensions are too long', cause);
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new HeadgateError('REQUEST_TIMEOUT', 'the head did not come in time', cause);
-    default:
-      return new HeadgateError('BAD_REQUEST', 'the request is not valid HTTP', cause);
-  }
-}
-
-/** A response as bytes, for a connection on which no exchange could begin. */
-function onTheWire({ status, headers, body }: ProxyResponse): string {
-  const raw = [...toRaw(headers), 'content-length', String((body as Buffer).length)];
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close'];
-  for (let i = 0; i < raw.length; i += 2) lines.push(`${raw[i]}: ${raw[i + 1]}`);
-  return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }

@@ -16,8 +16,9 @@ import { HeadgateError } from './errors.ts';
 import type { Finished, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd } from './headers.ts';
+import { hopFields, viaOf } from './hop.ts';
 import { toOrigin } from './origin.ts';
-import type { ConnectionOptions } from './pool.ts';
+import { type ConnectionOptions, MAX_HEAD } from './pool.ts';
 import { errorResponse, send } from './send.ts';
 import { toResponse } from './upstream.ts';
 
@@ -48,6 +49,8 @@ export interface TunnelOptions extends ConnectionOptions {
   readonly headTimeout?: number;
   /** For which a tunnel may be silent in both directions. Default 3 600 000, an hour. */
   readonly idleTimeout?: number;
+  /** Says Via in handshakes. Default false. */
+  readonly via?: boolean;
 }
 
 /** Milliseconds of silence after which TCP asks whether the other side is still there. */
@@ -87,7 +90,7 @@ export function responseOn(req: IncomingMessage, socket: Duplex): ServerResponse
 /** Makes the tunnel to an origin. Throws a `TypeError` for a URL that is no origin. */
 export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
   const { connectTimeout = 5_000, headTimeout = 60_000, idleTimeout = 3_600_000 } = options;
-  const { ca, host, verify } = options;
+  const { ca, host, verify, via = false } = options;
   const { socketPath, ...origin } = toOrigin(url);
   const { port, isTls } = origin;
   const protocol = isTls ? 'https:' : 'http:';
@@ -157,6 +160,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
     for (const event of ['close', 'response', 'upgrade'])
       outgoing.once(event, () => clearTimeout(deadline));
     outgoing.on('response', (incoming: IncomingMessage) => {
+      outgoing.on('error', (cause) => incoming.destroy(cause)); // else a reset may pass for the end
       try {
         refuse(toResponse(incoming, 'GET'));
       } catch (error) {
@@ -174,8 +178,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
       isSettled = true;
       outcome = { status: 101 };
       unwatch();
-      incoming.headers = upgradeFields(incoming.rawHeaders);
-      socket.setDefaultEncoding('latin1'); // so that field values keep their bytes
+      incoming.headers = upgradeFields(incoming);
       connect?.call(outgoing, incoming, upstream, first);
       upstream.once('close', () => (socket as Socket).destroySoon());
       for (const side of [socket as Socket, upstream]) side.setKeepAlive(true, TCP_KEEP_ALIVE);
@@ -189,6 +192,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
       ...request.headers,
       ...(host !== undefined && { host }),
       ...forwardedFields(request),
+      ...hopFields(request.headers, via),
       connection: 'Upgrade',
       upgrade: 'websocket',
     };
@@ -204,7 +208,8 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
 
   /** Options of the upstream request. It would rewrite the path, so the path can't be written. */
   function target({ url }: ProxyRequest): object {
-    const base = { servername: options.servername ?? origin.servername };
+    const servername = options.servername ?? origin.servername;
+    const base = { servername, maxHeaderSize: MAX_HEAD };
     return Object.defineProperty(base, 'path', { get: () => url, set: () => {}, enumerable: true });
   }
 }
@@ -235,8 +240,9 @@ function isAccepted({ rawHeaders }: IncomingMessage, { headers }: ProxyRequest):
   );
 }
 
-function upgradeFields(raw: readonly string[]): IncomingHttpHeaders {
-  const headers = { ...toEndToEnd(raw), connection: 'Upgrade', upgrade: 'websocket' };
+function upgradeFields({ rawHeaders, httpVersion }: IncomingMessage): IncomingHttpHeaders {
+  const fields = toEndToEnd(rawHeaders.concat('via', viaOf(httpVersion)));
+  const headers = { ...fields, connection: 'Upgrade', upgrade: 'websocket' };
   return headers as unknown as IncomingHttpHeaders;
 }
 

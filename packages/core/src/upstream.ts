@@ -1,12 +1,14 @@
 /** The back edge: asks an origin, and frames and times what is said to it and by it. */
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { Readable } from 'node:stream';
-import { EMPTY, transfer } from './body.ts';
+import { EMPTY } from './body.ts';
 import { HeadgateError } from './errors.ts';
 import type { Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
-import { field, rawFields, toEndToEnd, toRaw } from './headers.ts';
+import { field, rawFields, toEndToEnd, toLength, toRaw } from './headers.ts';
+import { hopFields, viaOf } from './hop.ts';
 import { type ConnectionOptions, poolOf } from './pool.ts';
+import { upload } from './upload.ts';
 import { timed } from './upstream-time.ts';
 
 export { toOrigin } from './origin.ts';
@@ -27,6 +29,8 @@ export interface UpstreamOptions extends UpstreamTimes, ConnectionOptions {
   readonly host?: string;
   /** Idle connections that are kept for the next request. Default 256. */
   readonly keepAlive?: number;
+  /** Says Via in requests. Default false: nginx as an origin stops compressing when it sees one. */
+  readonly via?: boolean;
 }
 
 /** An origin that can be asked. */
@@ -52,7 +56,7 @@ const DEFAULT_TIMES = { connectTimeout: 5_000, headTimeout: 60_000, idleTimeout:
 
 /** Makes the innermost handler of a chain. Throws a `TypeError` for a URL that is no origin. */
 export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream {
-  const { keepAlive = 256 } = options;
+  const { keepAlive = 256, via = false } = options;
   const { ask, kept, fresh, connected, hostField, close } = poolOf(url, options, keepAlive);
   let isClosed = false;
   const within = (times: UpstreamTimes): Handler => {
@@ -80,7 +84,8 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
     if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const { method, url: path, body } = request;
-      const headers = fieldsFor(request, hostField, options.host);
+      const host = options.host ?? field(request.headers, 'host') ?? hostField;
+      const headers = fieldsFor(request, host, via);
       const outgoing = ask({ ...to, timeout: headTimeout, method, path, headers });
       let incoming: IncomingMessage | undefined;
       let isConnected = false;
@@ -90,6 +95,7 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
       const giveUp = (error: Error) => (incoming ?? outgoing).destroy(error);
       const onAbort = () => giveUp(signal.reason);
       const onFailure = (cause: Error) => {
+        if (incoming?.complete) return;
         if (incoming) return void incoming.destroy(cause); // else a reset may pass for the end
         if (signal.aborted) return reject(signal.reason);
         const hasBegun = (outgoing.socket?.bytesRead ?? 0) > bytesBefore;
@@ -161,15 +167,17 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
 
 /** A response as it came, checked: status, framing, and no hop-by-hop fields. Throws `UPSTREAM_BROKEN`. */
 export function toResponse(incoming: IncomingMessage, method: string): ProxyResponse {
-  const { statusCode: status = 0, rawHeaders } = incoming;
+  const { statusCode: status = 0, rawHeaders, httpVersion } = incoming;
+  if (incoming.httpVersionMajor !== 1)
+    throw new HeadgateError('UPSTREAM_BROKEN', `the upstream speaks HTTP/${httpVersion}`);
   if (status < 200 || status > 599)
     throw new HeadgateError('UPSTREAM_BROKEN', `the upstream's status is ${status}`);
-  const headers = toEndToEnd(rawHeaders);
+  const headers = toEndToEnd(rawHeaders.concat('via', viaOf(httpVersion)));
   const codings = rawFields(rawHeaders, 'transfer-encoding');
   const length = field(headers, 'content-length');
   const isClear =
     codings.length === 0
-      ? length === undefined || /^\d{1,15}$/.test(length)
+      ? length === undefined || toLength(length) !== undefined
       : codings.join().toLowerCase() === 'chunked' && length === undefined;
   if (!isClear) throw new HeadgateError('UPSTREAM_BROKEN', "the response's length is not clear");
   if (method !== 'HEAD' && status !== 204 && status !== 304)
@@ -179,13 +187,9 @@ export function toResponse(incoming: IncomingMessage, method: string): ProxyResp
 }
 
 /** The fields of a request for an upstream: what it has, what we know of its client, its framing. */
-export function fieldsFor(
-  request: ProxyRequest,
-  upstreamHost: string,
-  host = field(request.headers, 'host') ?? upstreamHost,
-): string[] {
+function fieldsFor(request: ProxyRequest, host: string, via: boolean): string[] {
   const { method, headers, body } = request;
-  const forwarded = forwardedFields(request);
+  const forwarded = { ...forwardedFields(request), ...hopFields(headers, via) };
   const given = field(headers, 'content-length');
   const isOurs = (name: string) => name === 'content-length' || name === 'host';
   const rest = toRaw(headers, (name) => isOurs(name) || Object.hasOwn(forwarded, name));
@@ -201,29 +205,6 @@ export function fieldsFor(
     raw.push('content-length', String(body.length));
   }
   return raw;
-}
-
-/** Sends a body. What stops it on either side ends both. */
-function upload(body: Readable, { headers }: ProxyRequest, outgoing: ClientRequest): void {
-  const given = field(headers, 'content-length');
-  const stop = transfer(body, outgoing, given === undefined ? undefined : Number(given), {
-    onEnd: (error) => {
-      if (!error) return;
-      outgoing.destroy(error instanceof HeadgateError ? error : broken(error));
-      body.resume(); // what is left is in the next request's way
-    },
-  });
-  const broken = (cause: Error) =>
-    new HeadgateError('BAD_REQUEST', "the request's body broke off", cause);
-  outgoing.once('close', () => {
-    if (!outgoing.writableFinished) stop(new Error('the upstream connection is gone'));
-  });
-  // An answer that came early and is over: nobody reads the rest of the body any more.
-  outgoing.once('response', (incoming) =>
-    incoming.once('close', () => {
-      if (!outgoing.writableFinished) outgoing.destroy();
-    }),
-  );
 }
 
 /** True when the upstream has got all that there is to get for now: the next word is its own. */

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { toUrl } from './address.ts';
 import type { Config } from './config/configure.ts';
 import { type Loaded, type Loading, load } from './config/load.ts';
+import { onCrash } from './crash.ts';
 import { type Gate, gate } from './gate.ts';
 import { type Listener, listen } from './listeners.ts';
 import { logging } from './logging.ts';
@@ -36,6 +37,7 @@ export async function run(loading: Loading) {
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
+    onCrash(log, DRAIN, () => resolve('crash'));
   });
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
