@@ -149,6 +149,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
     for (const event of ['close', 'response', 'upgrade'])
       outgoing.once(event, () => clearTimeout(deadline));
     outgoing.on('response', (incoming: IncomingMessage) => {
+      outgoing.on('error', (cause) => incoming.destroy(cause)); // else a reset may pass for the end
       try {
         refuse(toResponse(incoming, 'GET'));
       } catch (error) {
