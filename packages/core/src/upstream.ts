@@ -214,7 +214,8 @@ function isSent(outgoing: ClientRequest): boolean {
 
 /** True when somebody reads the response and it is the upstream who lets them wait. */
 function isWaitingFor(incoming: IncomingMessage): boolean {
-  return !incoming.isPaused() && incoming.readableLength === 0;
+  const isRead = incoming.readableFlowing === true || incoming.listenerCount('readable') > 0;
+  return isRead && incoming.readableLength === 0;
 }
 
 function isEmpty(body: ProxyRequest['body']): boolean {

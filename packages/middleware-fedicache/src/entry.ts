@@ -1,7 +1,7 @@
 /** What is kept under a key, as one value of bytes, and back. */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib';
+import { brotliCompress, constants, crc32, gzip, zstdCompress } from 'node:zlib';
 import { EMPTY, type Headers, withFields } from '@headgate/core';
 
 /** A body in one coding. */
@@ -69,33 +69,41 @@ export async function represent(
 /** The one representation of what has no body. */
 export const NO_BODY: readonly Representation[] = [{ coding: 'identity', body: EMPTY }];
 
-/** An entry as bytes: a line of JSON, then the bodies. */
+/** Bytes of the checksum. */
+const SUM = 4;
+
+/** An entry as bytes: a checksum of what follows, a line of JSON, then the bodies. */
 export function encode(entry: Entry): Buffer {
-  if (entry.kind === 'uncacheable') return Buffer.from(`${JSON.stringify(entry)}\n`);
+  if (entry.kind === 'uncacheable') return seal([lineOf(entry)]);
   const { representations, ...head } = entry;
   const codings = representations.map(({ coding, body }) => [coding, body.length]);
-  const line = Buffer.from(`${JSON.stringify({ ...head, codings })}\n`);
-  return Buffer.concat([line, ...representations.map(({ body }) => body)]);
+  return seal([lineOf({ ...head, codings }), ...representations.map(({ body }) => body)]);
 }
 
-/** The entry in bytes that `encode` made; nothing if they are no such bytes. */
+/** The entry in bytes that `encode` made; nothing if they are no such bytes, all of them and unharmed. */
 export function decode(bytes: Buffer): Entry | undefined {
   const known = decoded.get(bytes);
   if (known) return known;
-  const end = bytes.indexOf(0x0a) + 1;
-  try {
-    const { codings, ...head } = JSON.parse(bytes.toString('utf8', 0, end));
-    if (head.kind === 'uncacheable') return head;
-    let at = end;
-    const representations = codings.map(([coding, length]: [string, number]) => {
-      at += length;
-      return { coding, body: bytes.subarray(at - length, at) };
-    });
-    if (head.kind !== 'answer' || at !== bytes.length) return undefined;
-    const entry: Entry = { ...head, fields: withFields({}, head.fields), representations };
-    decoded.set(bytes, entry);
-    return entry;
-  } catch {
-    return undefined;
-  }
+  if (bytes.length < SUM || bytes.readUInt32BE() !== crc32(bytes.subarray(SUM))) return undefined;
+  const end = bytes.indexOf(0x0a, SUM) + 1;
+  const { codings, ...head } = JSON.parse(bytes.toString('utf8', SUM, end));
+  if (head.kind === 'uncacheable') return head;
+  let at = end;
+  const representations = codings.map(([coding, length]: [string, number]) => {
+    at += length;
+    return { coding, body: bytes.subarray(at - length, at) };
+  });
+  const entry: Entry = { ...head, fields: withFields({}, head.fields), representations };
+  decoded.set(bytes, entry);
+  return entry;
+}
+
+function lineOf(head: object): Buffer {
+  return Buffer.from(`${JSON.stringify(head)}\n`);
+}
+
+function seal(parts: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat([Buffer.alloc(SUM), ...parts]);
+  bytes.writeUInt32BE(crc32(bytes.subarray(SUM)));
+  return bytes;
 }

@@ -8,15 +8,19 @@ import { compose } from '@headgate/core';
 import { createServer } from '@headgate/core/server';
 import { upstreamTo } from '@headgate/core/upstream';
 import { fedicache } from '@headgate/middleware-fedicache';
-import { runTests } from 'http-cache-tests/client/runner.mjs';
-import { testResults } from 'http-cache-tests/client/test.mjs';
+import { setBaseUrl, setFetch } from 'http-cache-tests/client/config.mjs';
+import { makeCacheTest, testResults } from 'http-cache-tests/client/test.mjs';
 import { determineTestResult } from 'http-cache-tests/lib/display.mjs';
 import suites from 'http-cache-tests/tests/index.mjs';
 import surrogates from 'http-cache-tests/tests/surrogate-control.mjs';
 import type { Suite, SuiteFetch } from 'http-cache-tests/types';
+import pLimit from 'p-limit';
 import t, { type Test } from 'tap';
 import { listen } from '../../core/test/wire.ts';
 import { shimmed } from './http-cache-tests/shim.ts';
+
+/** A machine that is busy may take longer for a hundred pages at once than a fetcher waits. */
+const OPTIONS = { respect: 'strict', maxWait: 60_000 } as const;
 
 type Results = Record<string, string>;
 
@@ -48,7 +52,7 @@ const EXCEPT = [
 ];
 
 /** Tests at once. More of them, and a busy machine makes them wait beyond the times they count on. */
-const AT_ONCE = 100;
+const AT_ONCE = 70;
 
 /** A machine that stalls for a second fails a test or two, which then have another chance. */
 const CHANCES = 3;
@@ -62,7 +66,7 @@ async function suiteThroughFedicache(t: Test): Promise<SuiteFetch> {
     userAgent: /^/,
     fetches: [{ purpose: 'preview', mayTrim: true }],
   } as const;
-  const { middleware } = fedicache({ respect: 'strict' }, { agents: [everybody] });
+  const { middleware } = fedicache(OPTIONS, { agents: [everybody] });
   const { handler, close } = upstreamTo(direct);
   t.teardown(close);
   const server = createServer({ handler: compose([middleware], handler) });
@@ -70,33 +74,37 @@ async function suiteThroughFedicache(t: Test): Promise<SuiteFetch> {
 }
 
 /** Runs those tests that `isWanted` picks, and judges them. */
-async function run(fetch: SuiteFetch, isWanted: (id: string) => boolean): Promise<Results> {
-  const wanted = structuredClone(ALL).map(({ tests, ...suite }) => ({
-    ...suite,
-    tests: tests.filter(({ id }) => isWanted(id)),
-  }));
+async function run(isWanted: (id: string) => boolean): Promise<Results> {
   for (const id of Object.keys(testResults)) delete testResults[id];
-  await runTests(wanted, fetch, false, 'http://suite.example', AT_ONCE);
-  const judged = Object.keys(testResults).map((id) => {
+  const inLine = pLimit(AT_ONCE);
+  const tests = structuredClone(ALL) // a test that ran is changed by it
+    .flatMap(({ tests }) => tests)
+    .filter(({ id, browser_only }) => isWanted(id) && !browser_only);
+  await Promise.all(tests.map((test) => inLine(() => makeCacheTest(test))));
+  const judged = tests.map(({ id }) => {
     const [, , sign] = determineTestResult(ALL, id, testResults, false);
     return [id, VERDICTS[sign] ?? sign];
   });
   return Object.fromEntries(judged);
 }
 
-t.test('http-cache-tests finds what it found before', { timeout: 110_000 }, async (t) => {
+function sorted(results: Results): Results {
+  return Object.fromEntries(Object.entries(results).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+t.test('http-cache-tests finds what it found before', async (t) => {
   const recorded: Results = JSON.parse(readFileSync(RECORDED, 'utf8'));
-  const fetch = await suiteThroughFedicache(t);
+  setFetch(await suiteThroughFedicache(t));
+  setBaseUrl('http://suite.example');
   const results: Results = {};
   let isWanted = (_: string) => true;
   for (let chance = 0; chance < CHANCES; chance++) {
-    Object.assign(results, await run(fetch, isWanted));
+    Object.assign(results, await run(isWanted));
     const differing = Object.keys(results).filter((id) => results[id] !== recorded[id]);
-    if (differing.length === 0 || t.writeSnapshot) break;
+    if (differing.length === 0) break;
     isWanted = (id) => differing.includes(id);
   }
-  const inOrder = Object.fromEntries(Object.entries(results).toSorted());
-  if (t.writeSnapshot) writeFileSync(RECORDED, `${JSON.stringify(inOrder, null, 2)}\n`);
+  if (t.writeSnapshot) writeFileSync(RECORDED, `${JSON.stringify(sorted(results), null, 2)}\n`);
   t.same(results, t.writeSnapshot ? results : recorded);
 });
 
@@ -106,5 +114,10 @@ t.test('of what makes a cache safe, all passes that can apply', async (t) => {
   const ids = Object.keys(results).filter((id) => SAFETY.test(id));
   t.equal(ids.length, 35);
   for (const id of ids.filter((id) => !EXCEPT.includes(id))) t.equal(results[id], 'pass', id);
+  const count = (verdict: string) => Object.values(results).filter((v) => v === verdict).length;
+  const safe = ids.filter((id) => results[id] === 'pass').length;
+  const others = ['pass', 'fail', 'optional fail', 'yes', 'no', 'setup fail'].map(count);
+  const [row = ''] = /^\| Headgate.*$/m.exec(document) ?? [];
+  t.same(row.match(/\d+/g), [safe, ...others].map(String), 'the figures in the document');
   for (const id of EXCEPT) t.match(document, `\`${id}\``, `${id} is explained`);
 });

@@ -4,8 +4,13 @@ declare module 'http-cache-tests/types' {
   /** True, or who found a fault (`Assertion`, `Setup`, `TypeError`), and which. */
   export type SuiteResult = true | readonly [by: string, message: string];
 
+  export interface SuiteTest {
+    readonly id: string;
+    readonly browser_only?: boolean;
+  }
+
   export interface Suite {
-    readonly tests: readonly { readonly id: string }[];
+    readonly tests: readonly SuiteTest[];
   }
 
   /** What the suite reads of a response. */
@@ -18,22 +23,18 @@ declare module 'http-cache-tests/types' {
   export type SuiteFetch = (url: string, init?: RequestInit) => Promise<SuiteResponse>;
 }
 
-declare module 'http-cache-tests/client/runner.mjs' {
-  import type { Suite, SuiteFetch } from 'http-cache-tests/types';
-  /** Runs the tests of these suites, `atOnce` at a time. */
-  export function runTests(
-    suites: readonly Suite[],
-    fetch: SuiteFetch,
-    isBrowser: boolean,
-    base: string,
-    atOnce: number,
-  ): Promise<void>;
+declare module 'http-cache-tests/client/config.mjs' {
+  import type { SuiteFetch } from 'http-cache-tests/types';
+  export function setFetch(fetch: SuiteFetch): void;
+  export function setBaseUrl(url: string): void;
 }
 
 declare module 'http-cache-tests/client/test.mjs' {
-  import type { SuiteResult } from 'http-cache-tests/types';
+  import type { SuiteResult, SuiteTest } from 'http-cache-tests/types';
   /** By the test's id. A test that is in it already can't run. */
   export const testResults: Record<string, SuiteResult>;
+  /** Runs a test. Never rejects. */
+  export function makeCacheTest(test: SuiteTest): Promise<void>;
 }
 
 declare module 'http-cache-tests/lib/display.mjs' {
