@@ -34,6 +34,12 @@ export function reference(): string {
       text: 'In `timeouts` of a site or a route:',
       schema: site?.properties?.timeouts,
     },
+    {
+      title: 'The admin server',
+      text: 'In `admin`. It keeps to itself: a Unix socket is for the user of the daemon alone; at `HOST:PORT` it is read-only without a token, and refuses browsers that are sent by another site. [Operating](operating.md) tells what it answers.',
+      schema: whole.properties?.admin,
+    },
+    { title: 'PURGE', text: 'In `purge`:', schema: whole.properties?.purge },
   ];
   return `${[HEAD, ...sections.map(toText), environment(), TAIL].join('\n\n')}\n`;
 }
@@ -72,7 +78,8 @@ const TAIL = `## Reload
 
 SIGHUP loads the file again, and so does a change of it if \`watch\` is true. It is checked whole first;
 if anything is wrong, everything stays as it was and the log says what. Requests and WebSockets under
-way go on as they began. Kept previews stay. Another \`listen\` needs a restart.`;
+way go on as they began. Kept previews stay. Another \`listen\`, \`admin.listen\` or
+\`metrics\` needs a restart.`;
 
 function toText({ title, text, schema }: Section): string {
   const rows = Object.entries(schema?.properties ?? {}).map(([name, setting]) => {

@@ -89,9 +89,7 @@ export function originationBy(
   trusted: readonly string[] = [],
   { secrets = [], scheme: stated, onIgnored }: Trust = {},
 ): OriginationReader {
-  const proxies = blockList(trusted);
-  const isTrusted = (address: string) =>
-    proxies?.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4') ?? false;
+  const isTrusted = addressList(trusted);
   const hashed = secrets.map(({ header, value }) => ({ header, hash: hash(value) }));
   const knowsSecret = (headers: Headers) =>
     hashed.some(({ header, hash: secret }) => {
@@ -113,6 +111,18 @@ export function originationBy(
       client: rightMostUntrusted(said.addresses, peer, isTrusted),
       scheme: stated ?? said.scheme ?? scheme,
     };
+  };
+}
+
+/**
+ * Makes the function that tells whether an address is among `entries`: addresses, CIDRs, `loopback`,
+ * `private`. Throws a `TypeError` for what is none of these.
+ */
+export function addressList(entries: readonly string[]): (address: string) => boolean {
+  const list = blockList(entries);
+  return (address) => {
+    const version = isIP(address);
+    return version !== 0 && (list?.check(address, version === 6 ? 'ipv6' : 'ipv4') ?? false);
   };
 }
 

@@ -26,6 +26,7 @@ import { MAX_HEAD, onTheWire, parserError, UNREADABLE } from './unparsed.ts';
 import { isWebSocket, responseOn, type Tunnel } from './upgrade.ts';
 
 export {
+  addressList,
   type OriginationReader,
   originationBy,
   type ProxySecret,

@@ -5,6 +5,7 @@ import { createServer, type ServerOptions } from '@headgate/core/server';
 import { memoryStore } from '@headgate/store';
 import type { Config } from './config/configure.ts';
 import { type Generation, openGeneration } from './generation.ts';
+import type { Upkeep } from './upkeep.ts';
 import { warnings } from './warnings.ts';
 
 /** What a gate can be given besides its configuration. */
@@ -18,7 +19,7 @@ export interface GateParts {
 }
 
 /** A gate: a configuration at work. */
-export interface Gate {
+export interface Gate extends Upkeep {
   /** Makes a server; each address that is listened at needs one of its own. */
   server(): Server;
   /**
@@ -51,6 +52,16 @@ export async function gate(
     }
   };
 
+  const within = async <T>(work: (generation: Generation) => Promise<T>): Promise<T> => {
+    const generation = current;
+    const left = generation.enter();
+    try {
+      return await work(generation);
+    } finally {
+      left();
+    }
+  };
+
   const options: ServerOptions = {
     handler,
     tunnelFor: (request) => {
@@ -70,6 +81,8 @@ export async function gate(
   };
   return {
     server: () => createServer(options),
+    purge: (what) => within(({ purge }) => purge(what)),
+    warm: (url) => within(({ warm }) => warm(url)),
     reload: async (next) => {
       const before = current;
       current = await openGeneration(next, store, onIgnored);

@@ -14,10 +14,12 @@ import type { Tunnel } from '@headgate/core/upgrade';
 import type { Config } from './config/configure.ts';
 import { errorPages } from './error-pages.ts';
 import { hostTable } from './hosts.ts';
+import { purgeMethod } from './purge-method.ts';
 import { type OpenSite, openSite } from './site.ts';
+import { type Upkeep, upkeep } from './upkeep.ts';
 
 /** One configuration at work. */
-export interface Generation {
+export interface Generation extends Upkeep {
   readonly siteOf: (headers: Headers) => string;
   readonly origination: OriginationReader;
   readonly isPrivate: (name: string) => boolean;
@@ -34,7 +36,7 @@ export interface Generation {
 
 /** Opens a configuration. */
 export async function openGeneration(
-  { sites: configs, trusted, scheme, errorPage }: Config,
+  { sites: configs, trusted, scheme, errorPage, purgeFrom }: Config,
   store: CacheStore,
   onIgnored: Trust['onIgnored'],
 ): Promise<Generation> {
@@ -83,8 +85,11 @@ export async function openGeneration(
   const byHost = hostTable(sites);
   const privates = new Set(trusted.secrets.map(({ header }) => header));
   const { proxies, secrets } = trusted;
+  const care = upkeep(sites, byHost);
+  const purged = purgeMethod(purgeFrom, care.purge);
 
   return {
+    ...care,
     siteOf: (headers) => byHost(field(headers, 'host'))?.name ?? '',
     origination: originationBy(proxies, {
       secrets,
@@ -96,6 +101,7 @@ export async function openGeneration(
     handler: async (request) => {
       const site = bySite.get(request.site);
       if (!site) throw unknownHost(request);
+      if (request.method === 'PURGE') return purged(request);
       return site.handler(request);
     },
     tunnelFor: (request) => bySite.get(request.site)?.tunnelFor(request),

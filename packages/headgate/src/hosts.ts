@@ -33,6 +33,6 @@ export function hostTable<T extends Named>(
 }
 
 /** The name in a Host field: no port, no dot at the end, in lower case. */
-function toName(host = ''): string {
+export function toName(host = ''): string {
   return host.replace(/:\d+$/, '').replace(/\.$/, '').toLowerCase();
 }

@@ -5,7 +5,14 @@ import { loadPlugin } from '../plugins.ts';
 import { expandSite } from '../presets/expand.ts';
 import { crossCheck, nameFor } from './cross-checks.ts';
 import { type Fault, type Path, partAt, toFaults, toText } from './faults.ts';
-import { read, readCertificates, readTrusted, type Trusted } from './read.ts';
+import {
+  type Admin,
+  read,
+  readAdmin,
+  readCertificates,
+  readTrusted,
+  type Trusted,
+} from './read.ts';
 import {
   type ConfigSettings,
   type RouteSettings,
@@ -35,9 +42,13 @@ export interface SiteConfig
 }
 
 /** A configuration in force. */
-export interface Config extends Pick<ConfigSettings, 'listen' | 'log' | 'scheme' | 'watch'> {
+export interface Config
+  extends Pick<ConfigSettings, 'listen' | 'log' | 'scheme' | 'watch' | 'metrics'> {
   /** Absolute, as is the file in `log`. */
   readonly errorPage?: string;
+  readonly admin?: Admin;
+  /** Addresses from which PURGE is obeyed. */
+  readonly purgeFrom: readonly string[];
   readonly trusted: Trusted;
   readonly sites: readonly SiteConfig[];
   /** The folder from which paths in it are seen. */
@@ -68,6 +79,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
   const settings = schema.parse(expanded);
   const trusted = readTrusted(settings.trusted, folder, faults);
   if (settings.errorPage !== undefined) read(settings.errorPage, folder, ['errorPage'], faults);
+  const admin = settings.admin && readAdmin(settings.admin, folder, faults);
   const sites = settings.sites.map((site, index) => {
     const path: Path = ['sites', index];
     const chain = chains[index] ?? [];
@@ -75,7 +87,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     return { ...withFiles(site, folder, path, faults), hosts, name, chain };
   });
   if (faults.length > 0) return { faults };
-  const { listen, watch, scheme, errorPage } = settings;
+  const { listen, watch, scheme, errorPage, metrics, purge } = settings;
   const { file, ...log } = settings.log;
   const config = {
     listen,
@@ -83,6 +95,9 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     log: { ...log, ...(file !== undefined && { file: resolve(folder, file) }) },
     ...(scheme && { scheme }),
     ...(errorPage !== undefined && { errorPage: resolve(folder, errorPage) }),
+    ...(admin && { admin }),
+    ...(metrics && { metrics }),
+    purgeFrom: purge?.from ?? [],
     trusted,
     sites,
     folder,

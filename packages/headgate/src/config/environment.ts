@@ -108,6 +108,30 @@ export const VARIABLES: readonly Variable[] = [
     read: asIs,
   },
   {
+    name: 'HEADGATE_ADMIN',
+    path: ['admin', 'listen'],
+    describes: 'Where the admin server listens: `unix:PATH` or `HOST:PORT`.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_ADMIN_HOSTS',
+    path: ['admin', 'hosts'],
+    describes: 'Names under which it answers besides those of this machine, separated by commas.',
+    read: list,
+  },
+  {
+    name: 'HEADGATE_ADMIN_TOKEN_FILE',
+    path: ['admin', 'tokenFile'],
+    describes: 'A file that holds its token.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_METRICS',
+    path: ['metrics'],
+    describes: 'Where `/metrics`, `/healthz` and `/readyz` are, `HOST:PORT`.',
+    read: asIs,
+  },
+  {
     name: 'HEADGATE_WATCH',
     path: ['watch'],
     describes: '`true` reloads when the file changes.',

@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Config, configure } from './configure.ts';
 import { CONFIG_VARIABLE, fromEnvironment, type Setting } from './environment.ts';
-import { type Path, partAt, toText } from './faults.ts';
-import type { WrittenConfig } from './schema.ts';
+import { type Path, partAt, toFaults, toText } from './faults.ts';
+import { type Admin, readAdmin } from './read.ts';
+import { adminSchema, type WrittenConfig } from './schema.ts';
 import { type Source, toSource } from './source.ts';
 
 /** The file that is looked for where none is named. */
@@ -30,16 +31,11 @@ export interface Loaded {
 }
 
 /** Loads a configuration. What is wrong with it is in `problems`; nothing is thrown. */
-export async function load({ file: named, environment, settings }: Loading): Promise<Loaded> {
-  const file =
-    named ?? environment[CONFIG_VARIABLE] ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
-  const outside = fromEnvironment(environment);
-  const problems = outside.unknown.map(({ name, message }) => `${name}: ${message}`);
-  const source = file === undefined ? undefined : read(file);
+export async function load(loading: Loading): Promise<Loaded> {
+  const { file, source, folder, problems, overlay } = gather(loading);
   if (file !== undefined && source && source.errors.length > 0)
     return { file, problems: [...problems, ...source.errors] };
 
-  const overlay = put(source?.written, [...outside.settings, ...settings]);
   if (overlay.sites === 0 && !source)
     return {
       problems: [
@@ -54,7 +50,6 @@ export async function load({ file: named, environment, settings }: Loading): Pro
         .map(({ label }) => `${label}: is for one site, and the file has ${overlay.sites}`),
     );
 
-  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
   const { faults, config, expanded } = await configure(overlay.written, folder);
   const told = faults.map(({ path, message, isKey }) => {
     const label = overlay.places.findLast((place) => isWithin(path, place.path))?.label;
@@ -65,6 +60,40 @@ export async function load({ file: named, environment, settings }: Loading): Pro
   const found = { ...(file !== undefined && { file }), problems };
   if (problems.length > 0 || !config || !expanded) return found;
   return { ...found, config, expanded };
+}
+
+/**
+ * Finds the admin server of a configuration, whatever is wrong with the rest of it. Throws a
+ * `TypeError` when there is none, or when its own settings are wrong.
+ */
+export function loadAdmin(loading: Loading): Admin {
+  const { file, source, folder, overlay } = gather(loading);
+  const written = partAt(overlay.written, ['admin']);
+  if (written === undefined)
+    throw new TypeError(
+      source?.errors[0] ??
+        `no admin server is configured${file === undefined ? '' : ` in ${file}`}: write admin: { listen: "unix:headgate.sock" }, or set HEADGATE_ADMIN`,
+    );
+  const { data, error } = adminSchema.safeParse(written);
+  const faults = error ? toFaults(error.issues, written, adminSchema, ['admin']) : [];
+  const admin = data && readAdmin(data, folder, faults);
+  if (admin && faults.length === 0) return admin;
+  throw new TypeError(faults.map(({ path, message }) => `${toText(path)}: ${message}`).join('\n'));
+}
+
+/** Everything that was written, in the file and outside, before it is checked. */
+function gather({ file: named, environment, settings }: Loading) {
+  const file =
+    named ?? environment[CONFIG_VARIABLE] ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+  const outside = fromEnvironment(environment);
+  const source = file === undefined ? undefined : read(file);
+  return {
+    file,
+    source,
+    folder: file === undefined ? process.cwd() : dirname(resolve(file)),
+    problems: outside.unknown.map(({ name, message }) => `${name}: ${message}`),
+    overlay: put(source?.written, [...outside.settings, ...settings]),
+  };
 }
 
 function read(file: string): Source {

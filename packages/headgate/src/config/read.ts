@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { originationBy, type ProxySecret } from '@headgate/core/server';
+import type { Place } from '../address.ts';
 import type { Fault, Path } from './faults.ts';
-import type { ConfigSettings, UpstreamSettings } from './schema.ts';
+import type { AdminSettings, ConfigSettings, UpstreamSettings } from './schema.ts';
 
 /** What `trusted` comes to: all addresses, all secrets. */
 export interface Trusted {
@@ -42,6 +43,37 @@ export function readTrusted(
     }
   }
   return { proxies, secrets };
+}
+
+/** The admin server: its socket's whole path, and the token itself. */
+export interface Admin {
+  readonly listen: Place;
+  readonly hosts: readonly string[];
+  readonly token?: string;
+}
+
+/** Bytes that the path of a Unix socket may have: 107 on Linux, 103 elsewhere. */
+const MAX_SOCKET_PATH = 103;
+
+/** Reads what the settings of the admin server name. */
+export function readAdmin(
+  { listen, hosts, token, tokenFile }: AdminSettings,
+  folder: string,
+  faults: Fault[],
+): Admin {
+  const place = 'path' in listen ? { path: resolve(folder, listen.path) } : listen;
+  if ('path' in place && Buffer.byteLength(place.path) > MAX_SOCKET_PATH)
+    faults.push({
+      path: ['admin', 'listen'],
+      message: `is too long for a socket, which may have ${MAX_SOCKET_PATH} bytes: ${place.path}`,
+    });
+  const path = ['admin', 'tokenFile'];
+  if (token !== undefined && tokenFile !== undefined)
+    faults.push({ path, message: 'is one token too many: keep one of token, tokenFile' });
+  const known = tokenFile === undefined ? token : read(tokenFile, folder, path, faults).trim();
+  if (tokenFile !== undefined && !/^[!-~]{16,}$/.test(known ?? ''))
+    faults.push({ path, message: 'must hold at least 16 characters, without spaces' });
+  return { listen: place, hosts, ...(known !== undefined && { token: known }) };
 }
 
 /** The upstream with the certificates themselves in `ca`, in place of their file. */

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import * as values from './values.ts';
 
+const TOKEN = 'must be a text of at least 16 characters, without spaces';
+
 const timeouts = z.strictObject({
   connect: values.duration.optional().describe('For a new connection to be made. Default `5s`.'),
   head: values.duration
@@ -184,6 +186,26 @@ const log = z.strictObject({
     .describe('Addresses of clients: only their network, whole, or none.'),
 });
 
+const admin = z.strictObject({
+  listen: values.adminPlace.describe(
+    'Where it listens: `unix:PATH`, a socket that only the user of the daemon can open, or `HOST:PORT`.',
+  ),
+  hosts: z
+    .array(values.hostName)
+    .default([])
+    .describe(
+      'Names under which it answers at `HOST:PORT`, besides `localhost`, loopback addresses and the `HOST` itself.',
+    ),
+  token: z
+    .string({ error: TOKEN })
+    .regex(/^[!-~]{16,}$/, { error: TOKEN })
+    .optional()
+    .describe(
+      'What a request must show that changes something; without it only the Unix socket changes anything.',
+    ),
+  tokenFile: values.place.optional().describe('A file that holds the token.'),
+});
+
 /** The whole file. */
 export const schema = z.strictObject({
   listen: z
@@ -210,6 +232,23 @@ export const schema = z.strictObject({
       'An HTML file that people see where Headgate has no answer (5xx), instead of its own.',
     ),
   watch: z.boolean().default(false).describe('Reloads when the file changes. SIGHUP always does.'),
+  admin: admin
+    .optional()
+    .describe('Where Headgate is looked after, see [operating](operating.md). Default: nowhere.'),
+  metrics: values.address
+    .optional()
+    .describe(
+      'Where `/metrics`, `/healthz` and `/readyz` are for everybody who can get there: `127.0.0.1:9091`. Default: nowhere.',
+    ),
+  purge: z
+    .strictObject({
+      from: z
+        .array(values.proxy)
+        .min(1)
+        .describe('Addresses, CIDRs, `loopback` or `private` from which PURGE is obeyed.'),
+    })
+    .optional()
+    .describe('Who may say with the method PURGE that a page has changed. Default: nobody.'),
   sites: z.array(site).min(1).describe('The sites behind Headgate.'),
 });
 
@@ -233,6 +272,12 @@ export type RouteSettings = z.output<typeof route>;
 
 /** What is in force for an upstream. */
 export type UpstreamSettings = z.output<typeof upstream>;
+
+/** Checks what is written of the admin server. */
+export const adminSchema = admin;
+
+/** What is in force for the admin server. */
+export type AdminSettings = z.output<typeof admin>;
 
 /** A layer by its name, and what was written for it. */
 export type LayerSettings = z.output<typeof layer>;

@@ -3,7 +3,7 @@ import { domainToASCII } from 'node:url';
 import { originationBy } from '@headgate/core/server';
 import { toOrigin } from '@headgate/core/upstream';
 import { z } from 'zod';
-import { toAddress } from '../address.ts';
+import { toAddress, toPlace } from '../address.ts';
 
 const TIMES: Readonly<Record<string, number>> = {
   ms: 1,
@@ -32,6 +32,9 @@ export const size = quantity(SIZES, 'a size like 64KiB, 99MiB or 1GB');
 /** A place to listen at. Becomes an `Address`. */
 export const address = text(toAddress);
 
+/** A place for the admin server. Becomes a `Place`. */
+export const adminPlace = text(toPlace);
+
 /** The URL of an application. */
 export const origin = text((url) => {
   toOrigin(url);
@@ -56,6 +59,11 @@ export const hostPattern = z.string().superRefine((written, context) => {
       hint ??
       `must be a name like example.org, *.example.org or *, without scheme and port, got "${written}"`,
   });
+});
+
+/** One name, or one address. */
+export const hostName = hostPattern.refine((written) => !written.includes('*'), {
+  error: 'must be one name, without *',
 });
 
 /** The beginning of a target, byte for byte. */
