@@ -1,20 +1,20 @@
 #!/usr/bin/env node
 /** The command line. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { Argument, Command, CommanderError } from 'commander';
 import { stringify } from 'yaml';
+import { addAdminCommands } from './admin/commands.ts';
 import type { Path } from './config/faults.ts';
 import { toJsonSchema } from './config/json-schema.ts';
 import { DEFAULT_FILE, load } from './config/load.ts';
 import type { PresetName } from './config/schema.ts';
 import { PRESETS } from './presets/presets.ts';
 import { run } from './run.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+import { VERSION } from './version.ts';
 
 const program = new Command('headgate')
   .description('The front proxy for the fediverse.')
-  .version(version)
+  .version(VERSION)
   .showHelpAfterError('(headgate --help tells more)');
 
 program
@@ -86,6 +86,8 @@ program
     process.stdout.write(`${file} is written. Next: headgate check, then headgate run\n`);
   });
 
+addAdminCommands(program);
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -97,9 +99,9 @@ try {
 /** What a person can do about an error. */
 function explain(error: NodeJS.ErrnoException): string {
   if (error.code === 'EADDRINUSE')
-    return `${error.message}: something listens there already; choose another place with --listen`;
-  if (error.code === 'EACCES')
+    return `${error.message}: something listens there already; choose another place with --listen, or for admin or metrics in the configuration`;
+  if (error.code === 'EACCES' && /:\d+$/.test(error.message))
     return `${error.message}: ports below 1024 need a privilege; --listen :8080 needs none`;
-  if (error instanceof TypeError) return error.message;
+  if (error instanceof TypeError || error.syscall === 'listen') return error.message;
   return error.stack ?? String(error);
 }

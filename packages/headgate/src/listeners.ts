@@ -20,16 +20,21 @@ const LOOK = 50;
 
 /** Starts to listen. Rejects with Node's error (`EADDRINUSE`, `EACCES`) when it can't. */
 export async function listen(server: Server, address: Address): Promise<Listener> {
+  const stop = stopOf(server);
+  server.listen(address);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { address: { ...address, port }, stop };
+}
+
+/** What stops a server as `Listener.stop` says. To be called before it listens. */
+export function stopOf(server: Server): Listener['stop'] {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  server.listen(address);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-
-  const stop = async (drain: number) => {
+  return async (drain) => {
     const isClosed = once(server, 'close');
     server.close();
     const looks = setInterval(() => {
@@ -46,5 +51,4 @@ export async function listen(server: Server, address: Address): Promise<Listener
     clearInterval(looks);
     clearTimeout(deadline);
   };
-  return { address: { ...address, port }, stop };
 }

@@ -1,7 +1,10 @@
 /** The daemon from start to stop. */
 import { unwatchFile, watchFile } from 'node:fs';
+import { memoryStore } from '@headgate/store';
 import type { Logger } from 'pino';
 import { toUrl } from './address.ts';
+import { openAdmin } from './admin/admin.ts';
+import type { InForce } from './admin/readings.ts';
 import type { Config } from './config/configure.ts';
 import { type Loaded, type Loading, load } from './config/load.ts';
 import { onCrash } from './crash.ts';
@@ -11,6 +14,9 @@ import { logging } from './logging.ts';
 
 /** Milliseconds that requests under way have to finish when the daemon is asked to stop. */
 const DRAIN = 10_000;
+
+/** Milliseconds that the admin server has then to finish. */
+const LAST_WORDS = 1_000;
 
 /** Milliseconds between two looks at a file that is watched. */
 const LOOK = 1_000;
@@ -23,15 +29,19 @@ const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
  * can't listen.
  */
 export async function run(loading: Loading) {
-  const { config, problems, file } = await load(loading);
-  if (!config) throw new TypeError(problems.join('\n'));
+  const { config, expanded, problems, file } = await load(loading);
+  if (!config || !expanded) throw new TypeError(problems.join('\n'));
   const { log, finished, reopen, close: closeLog } = await logging(config.log);
   process.on('SIGUSR1', reopen); // also where there is no file: Node's own answer is a debugger
   const warn = (message: string) => log.warn(message);
-  const opened = await gate(config, { finished, warn });
+  const store = memoryStore();
+  const opened = await gate(config, { finished, warn, store });
   const listeners: Listener[] = [];
   for (const address of config.listen) listeners.push(await listen(opened.server(), address));
-  const stopReloading = reloading(opened, loading, { config, file }, log);
+  const started = { config, expanded, ...(file !== undefined && { file }) };
+  const { inForce, again: reload, stop: stopReloading } = reloading(opened, loading, started, log);
+  const { purge, warm } = opened;
+  const admin = await openAdmin({ inForce, store, purge, warm, reload, log });
   process.stderr.write(greeting(listeners, config, file));
 
   const signal = await new Promise<string>((resolve) => {
@@ -42,20 +52,22 @@ export async function run(loading: Loading) {
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
   await Promise.all(listeners.map(({ stop }) => stop(DRAIN)));
+  await admin.stop(LAST_WORDS);
   await opened.close();
   log.info('stopped');
   await closeLog();
 }
 
-/** Reloads on SIGHUP, and when the file changes if it is watched. Returns what ends that. */
+/** Reloads when it is asked to, on SIGHUP, and when the file changes if it is watched. */
 function reloading(
   { reload }: Gate,
   loading: Loading,
-  started: { readonly config: Config; readonly file: string | undefined },
+  started: Pick<InForce, 'config' | 'expanded' | 'file'>,
   log: Logger,
-): () => void {
+) {
   const { file } = started;
-  const asked = JSON.stringify([started.config.listen, started.config.log]);
+  const asked = placesOf(started.config);
+  let inForce: InForce = { ...started, since: new Date(), problems: [] };
   let isWatched = false;
   const watch = ({ watch: isWanted }: Config) => {
     if (file === undefined || isWanted === isWatched) return;
@@ -63,28 +75,45 @@ function reloading(
     else unwatchFile(file, again);
     isWatched = isWanted;
   };
-  const once = async () => {
-    const { config, problems }: Loaded = await load(loading);
-    if (!config) return log.error({ problems }, 'not reloaded: the configuration before stays');
+  const once = async (): Promise<readonly string[]> => {
+    const { config, expanded, problems }: Loaded = await load(loading);
+    if (!config || !expanded) return problems;
     await reload(config);
+    inForce = { ...inForce, config, expanded, since: new Date() };
     watch(config);
-    if (JSON.stringify([config.listen, config.log]) !== asked)
-      log.warn('listen or log has changed: that needs a restart');
+    if (placesOf(config) !== asked)
+      log.warn('listen, admin.listen, metrics or log has changed: that needs a restart');
     log.info({ sites: config.sites.map(({ name }) => name) }, 'reloaded');
+    return [];
   };
-  let last = Promise.resolve();
+  let last: Promise<readonly string[]> = Promise.resolve([]);
+  /** Resolves to what keeps the configuration before in force. */
   const again = () => {
-    last = last.then(once).catch((error: Error) => {
-      log.error({ problems: [error.message] }, 'not reloaded: the configuration before stays');
+    last = last.then(async () => {
+      const problems = await once().catch((error: Error) => [error.message]);
+      inForce = { ...inForce, problems };
+      if (problems.length > 0)
+        log.error({ problems }, 'not reloaded: the configuration before stays');
+      return problems;
     });
+    return last;
   };
   process.on('SIGHUP', again);
   watch(started.config);
-  return () => {
-    process.off('SIGHUP', again);
-    process.on('SIGHUP', () => {}); // else it would end the process at once
-    if (file !== undefined) unwatchFile(file, again);
+  return {
+    again,
+    inForce: () => inForce,
+    stop: () => {
+      process.off('SIGHUP', again);
+      process.on('SIGHUP', () => {}); // else it would end the process at once
+      if (file !== undefined) unwatchFile(file, again);
+    },
   };
+}
+
+/** What can't be changed while it runs. */
+function placesOf({ listen, admin, metrics, log }: Config): string {
+  return JSON.stringify([listen, admin?.listen, metrics, log]);
 }
 
 function greeting(

@@ -12,6 +12,10 @@ listen: 127.0.0.1:8081 # GoToSocial itself listens on 8080
 # What stands in front of Headgate and tells who the client is. loopback: a proxy on this machine.
 trusted: [loopback]
 
+# Where headgate status, purge, warm and reload find the daemon: a socket for its own user alone.
+admin:
+  listen: unix:headgate.sock
+
 sites:
   - hosts: ['*'] # better: your names, like [social.example]
     preset: gotosocial

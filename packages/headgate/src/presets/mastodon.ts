@@ -39,6 +39,10 @@ trusted: [loopback]
 # If that proxy ends TLS but sends no X-Forwarded-Proto, Mastodon would redirect for ever without this:
 # scheme: https
 
+# Where headgate status, purge, warm and reload find the daemon: a socket for its own user alone.
+admin:
+  listen: unix:headgate.sock
+
 sites:
   - hosts: ['*'] # better: your names, like [social.example]
     preset: mastodon

@@ -1,0 +1,7 @@
+/** Which Headgate this is. */
+import { readFileSync } from 'node:fs';
+
+/** The version of this package. */
+export const VERSION: string = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+).version;
