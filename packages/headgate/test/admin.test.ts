@@ -302,7 +302,18 @@ t.test('without a token HOST:PORT changes nothing, and the Unix socket everythin
     status: 200,
     text: '{"purged":0}\n',
   });
-  t.equal((await ask(path, { path: '/status', headers: { host: 'anything' } })).status, 200);
+  t.match(await ask(path, { method: 'POST', path: '/reload' }), { status: 200 });
+  const rows = [
+    { headers: { host: 'evil.example' }, status: 421 },
+    { headers: { origin: 'http://evil.example' }, status: 403 },
+  ];
+  for (const { headers, status } of rows)
+    for (const asking of [{ path: '/config' }, { method: 'POST', path: '/reload' }])
+      t.equal(
+        (await ask(path, { ...asking, headers })).status,
+        status,
+        'SSH may carry it to a browser',
+      );
   t.equal(
     (await ask(path, { path: '/purge', headers: { 'content-type': 'text/plain' }, body: '{}' }))
       .status,

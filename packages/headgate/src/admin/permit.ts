@@ -8,25 +8,26 @@ import { refusal } from './answer.ts';
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Why a request is refused, if it is. A Unix socket lets everybody in who can open it. At HOST:PORT a
- * browser can be made to ask too: by a name that leads here though it is another's (DNS rebinding), or
- * by another site's page. Whoever changes something (`isChange`) must show the token.
+ * Why a request is refused, if it is. A browser can be made to ask, by a name that leads here though it
+ * is another's (DNS rebinding), or by another site's page; through SSH it gets to a Unix socket too.
+ * Whoever changes something (`isChange`) must show the token, or come by the Unix socket, which lets
+ * in who may open it.
  */
 export function refused(
   { headers }: ProxyRequest,
   { listen, hosts, token }: Admin,
   isChange: boolean,
 ): ProxyResponse | undefined {
-  if ('path' in listen) return undefined;
   const name = toName(field(headers, 'host'));
-  const host = listen.host?.toLowerCase() ?? 'localhost';
+  const isSocket = 'path' in listen;
+  const host = (isSocket ? undefined : listen.host?.toLowerCase()) ?? 'localhost';
   const own = [...hosts.map((known) => toName(known)), host, `[${host}]`];
   if (!LOOPBACK.test(name) && !own.includes(name))
     return refusal(421, `"${name}" is not a name of this server; add it to admin.hosts if it is`);
   const from = field(headers, 'sec-fetch-site') ?? 'none';
   if (field(headers, 'origin') !== undefined || !['none', 'same-origin'].includes(from))
     return refusal(403, 'pages of a browser have no business here');
-  if (!isChange) return undefined;
+  if (!isChange || isSocket) return undefined;
   if (token === undefined)
     return refusal(403, 'nothing can be changed here without admin.token, or by a Unix socket');
   const [, shown = ''] = /^bearer +(\S+)$/i.exec(field(headers, 'authorization') ?? '') ?? [];
