@@ -1,7 +1,9 @@
 /** What is counted, and that nobody outside can make it grow. */
 import { createHash } from 'node:crypto';
+import { hasSubscribers } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import {
   compose,
   type Finished,
@@ -164,6 +166,23 @@ t.test('redirects are counted by reason, and the state of a CDN is told', async 
   t.notOk(state('redirecting') in (await samples()), 'a new configuration may not have it');
 });
 
+t.test('no length that an application makes up, and no tiny page, ends the process', async (t) => {
+  const { samples } = instrumented(t);
+  const layer = mediaRedirect({ rules: [{ from: '/media/', to: 'https://cdn.example/' }] });
+  t.teardown(layer.close);
+  for (const length of ['many', '-1', '3']) {
+    const asPlume = { headers: { 'user-agent': 'Plume/0.7.2' }, url: '/media/a.png' };
+    const body = Readable.from([Buffer.from('abc')]);
+    const site = upstream({ headers: { 'content-length': length }, body });
+    await layer.middleware(aRequest(asPlume), site);
+  }
+  const tiny = upstream({ headers: html, body: Buffer.from('<p>') });
+  await fedicache().middleware(aRequest({ headers: asMastodon }), tiny);
+  const counted = await samples();
+  t.equal(counted['headgate_media_served_bytes_total{site="test",reason="old-host"}'], 3);
+  t.equal(counted['headgate_preview_saved_bytes_total{site="test"}'], 0);
+});
+
 t.test('edits of policies, doubts about them and violations are counted', async (t) => {
   const { samples } = instrumented(t);
   const layer = csp({ media: ['https://cdn.example'], report: true });
@@ -252,6 +271,19 @@ t.test('a server tells requests, tunnels, connections and what is under way', as
   );
 });
 
+t.test('a request counts as under way once, and until it is over', async (t) => {
+  const { samples, metrics } = instrumented(t);
+  const inFlight = async () => (await samples())['headgate_http_requests_in_flight{site="test"}'];
+  const request = aRequest({ id: 'one' });
+  const refused = aRequest({ id: 'refused before it came to the layer' });
+  await metrics.layer(request, upstream());
+  t.equal(await inFlight(), 1, 'its body may still be on the way');
+  metrics.finished(finished({ request: refused }));
+  t.equal(await inFlight(), 1);
+  for (let i = 0; i < 2; i++) metrics.finished(finished({ request }));
+  t.equal(await inFlight(), 0);
+});
+
 t.test('times are in seconds and sizes in bytes', async (t) => {
   const { samples, metrics } = instrumented(t);
   metrics.finished(finished({ ms: 250, bytesIn: 300, bytesOut: 5000 }));
@@ -297,81 +329,80 @@ t.test('the store, certificates and configurations are told as they are', async 
   t.equal((await samples()).headgate_store_evictions_total, 8, 'counted once');
 });
 
-t.test(
-  '100,000 hosts, paths, agents, methods and statuses leave the metrics as long',
-  async (t) => {
-    const { register, metrics } = instrumented(t);
-    const agents = [MASTODON, 'SummalyBot/5.2.5', 'Plume/0.7.2'];
-    const errors = [
-      ...Object.keys(STATUS_OF).map(
-        (code) => new HeadgateError(code as keyof typeof STATUS_OF, ''),
-      ),
-      Object.assign(new Error('other'), { code: 'E' }),
-    ];
-    const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
-    const media = mediaRedirect({ rules: [{ from: '/m/', to: 'http://127.0.0.1:1/' }] });
-    t.teardown(media.close);
-    let time = 0;
-    const chain = compose(
-      [
-        metrics.layer,
-        media.middleware,
-        csp({ media: ['https://cdn.example'] }, { now: () => (time += 10_000) }),
-        fedicache().middleware,
-      ],
-      upstream(({ url }) => ({ status: 200 + (url.length % 400), headers: html })),
-    );
-    const visit = async (from: number, to: number) => {
-      for (let i = from; i < to; i++) {
-        const noise = createHash('md5').update(`${i}`).digest('hex');
-        const isRandom = i % 2 === 0;
-        const request: ProxyRequest = aRequest({
-          id: noise,
-          method: isRandom ? noise.toUpperCase() : (methods[i % methods.length] ?? 'GET'),
-          url: `${i % 3 === 0 ? '/m' : ''}/${noise}`,
-          client: noise,
-          headers: {
-            host: `${noise}.example`,
-            accept: 'text/html',
-            'user-agent': i % 20 === 1 ? (agents[i % agents.length] ?? '') : noise,
-            [noise]: noise,
-          },
-        });
-        if (i % 5 === 0) await chain(request);
-        const error = errors[i % errors.length];
-        metrics.finished(
-          finished({
-            request,
-            status: i % 1000,
-            ms: i % 100_000,
-            bytesOut: i,
-            ...(i % 7 === 0 && error && { error }),
-          }),
-        );
-        if (i % 50 === 0) await report(noise);
-      }
-    };
-    const report = (noise: string) => {
-      const said = {
-        'effective-directive': noise,
-        'blocked-uri': `https://${noise}.example/`,
-        disposition: noise,
-      };
-      const body = Buffer.from(JSON.stringify({ 'csp-report': said }));
-      const url = '/.headgate/csp-reports';
-      return chain(aRequest({ id: noise, method: 'POST', url, body, client: noise }));
-    };
-    const series = async () =>
-      (await register.metrics()).split('\n').map((line) => line.replace(/ \S+$/, ''));
+/** Takes turns, so that what comes together is all there after a few thousand. */
+const turn = <T>(values: readonly T[], n: number) => values[n % values.length] as T;
 
-    await visit(0, 14_000);
-    const before = await series();
-    await visit(14_000, 100_000);
-    t.same(await series(), before);
-    t.ok(before.length < 600, `${before.length} lines`);
-    t.notMatch(before.join('\n'), /[0-9a-f]{32}/);
-  },
-);
+/** Chains every layer, and visits it with requests that have nothing in common but their kinds. */
+function crowd({ metrics }: ReturnType<typeof instrumented>) {
+  const agents = [MASTODON, 'SummalyBot/5.4.0', 'Plume/0.7.2'];
+  const codes = Object.keys(STATUS_OF) as (keyof typeof STATUS_OF)[];
+  const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+  const statuses = [200, 204, 301, 403, 404, 410, 500, 503];
+  const media = mediaRedirect({ rules: [{ from: '/m/', to: 'http://127.0.0.1:1/' }] });
+  t.teardown(media.close);
+  let time = 0;
+  let visits = 0;
+  const now = () => (time += 10_000);
+  const chain = compose(
+    [
+      metrics.layer,
+      media.middleware,
+      csp({ media: ['https://cdn.example'], report: true }, { now }),
+      fedicache().middleware,
+    ],
+    upstream(() => ({ status: turn(statuses, visits), headers: html })),
+  );
+  const report = (noise: string) => {
+    const blocked = `https://${noise}.example/`;
+    const said = { 'effective-directive': noise, 'blocked-uri': blocked, disposition: noise };
+    const body = Buffer.from(JSON.stringify({ 'csp-report': said }));
+    const url = '/.headgate/csp-reports';
+    return chain(aRequest({ id: noise, method: 'POST', url, body, client: noise }));
+  };
+
+  return async (from: number, to: number) => {
+    for (let i = from; i < to; i++) {
+      const noise = createHash('md5').update(`${i}`).digest('hex');
+      const n = Math.floor(i / 8);
+      visits = n;
+      const request: ProxyRequest = aRequest({
+        id: noise,
+        method: n % 5 === 0 ? noise.toUpperCase() : turn(methods, n),
+        url: `${n % 3 === 0 ? '/m' : ''}/${noise}`,
+        client: noise,
+        headers: {
+          host: `${noise}.example`,
+          accept: 'text/html',
+          'user-agent': n % 2 === 0 ? noise : turn(agents, n),
+          [noise]: noise,
+        },
+      });
+      if (i % 8 === 0) await chain(request);
+      if (i % 100 === 0) await report(noise);
+      const strange = Object.assign(new Error(noise), { code: noise });
+      const error = i % 3 === 0 ? strange : new HeadgateError(turn(codes, i), noise);
+      const over = { request, status: i % 1000, ms: i, bytesOut: i };
+      metrics.finished(finished(i % 7 === 0 ? { ...over, error } : over));
+    }
+  };
+}
+
+t.test('100,000 hosts, paths, agents and methods leave the metrics as long', async (t) => {
+  const counting = instrumented(t);
+  const visit = crowd(counting);
+  await visit(0, 20_000);
+  const before = Object.keys(await counting.samples());
+  await visit(20_000, 100_000);
+  const after = await counting.samples();
+  t.same(Object.keys(after), before);
+  t.ok(before.length < 600, `${before.length} series`);
+  t.notMatch(before.join('\n'), /[0-9a-f]{32}/i);
+  for (const name of ['previews', 'media_requests', 'csp_violations', 'http_errors'])
+    t.ok(
+      before.some((series) => series.startsWith(`headgate_${name}_total{`)),
+      `there are ${name}`,
+    );
+});
 
 t.test('after a stop nothing is counted or left, and it can begin again', async (t) => {
   const register = new Registry();
@@ -379,7 +410,10 @@ t.test('after a stop nothing is counted or left, and it can begin again', async 
   t.throws(() => instrument(register), /already been registered/);
   first.watch({ store: memoryStore() });
   first.reloaded(true);
+  t.ok(hasSubscribers('headgate:fedicache'));
   first.stop();
+  for (const name of ['fedicache', 'media-redirect', 'media-redirect:cdn', 'csp', 'upstream'])
+    t.notOk(hasSubscribers(`headgate:${name}`), name);
   t.equal(await register.metrics(), '\n');
   const { metrics, samples } = instrumented(t);
   metrics.finished(finished({}));
