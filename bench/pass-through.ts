@@ -8,7 +8,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const SUBJECTS = ['http-proxy-3', 'headgate, empty chain', 'headgate, default chain'];
+const SUBJECTS = [
+  'http-proxy-3',
+  'headgate, empty chain',
+  'headgate, empty chain, metrics',
+  'headgate, default chain',
+];
 const ROUNDS = 7;
 const SECONDS = 3;
 const CONNECTIONS = 32;

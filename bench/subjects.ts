@@ -3,6 +3,7 @@ import { Agent, createServer as createHttpServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net';
 import { createServer } from '@headgate/core/server';
 import { upstreamTo } from '@headgate/core/upstream';
+import { instrument, processRegistry } from '@headgate/metrics';
 import { gate, toConfig } from 'headgate';
 import httpProxy from 'http-proxy-3';
 
@@ -19,6 +20,11 @@ const subjects: Record<string, (argument: string) => Server | Promise<Server>> =
     return createHttpServer((req, res) => proxy.web(req, res));
   },
   'headgate, empty chain': (url) => createServer({ handler: upstreamTo(url).handler }),
+  'headgate, empty chain, metrics': (url) => {
+    const { layer, finished } = instrument(processRegistry());
+    const { handler } = upstreamTo(url);
+    return createServer({ handler: (request) => layer(request, handler), finished });
+  },
   'headgate, default chain': async (upstream) =>
     (await gate(await toConfig({ sites: [{ upstream }] }))).server(),
 };

@@ -56,3 +56,21 @@ for (const [name, make] of Object.entries(servers)) {
     t.equal((await ask(MASTODON, '/nothing')).response.status, 404);
   });
 }
+
+t.test('the example for Express counts what its middleware did', async (t) => {
+  const server = createServer(onExpress as RequestListener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const count = (text: string) =>
+    Number(
+      /^headgate_previews_total\{.*agent="mastodon",outcome="hit"\} (\d+)$/m.exec(text)?.[1] ?? 0,
+    );
+  const before = count(await metrics());
+  const headers = { 'user-agent': MASTODON, accept: 'text/html' };
+  for (let i = 0; i < 3; i++)
+    await (await fetch(`http://127.0.0.1:${port}/?utm_source=x`, { headers })).text();
+  const text = await metrics();
+  t.ok(count(text) - before >= 2, text);
+});

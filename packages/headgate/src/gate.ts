@@ -1,7 +1,8 @@
 /** Where all parts meet: the server, and behind it the configuration that is in force now. */
 import type { Server } from 'node:http';
-import type { CacheStore, Finished, Handler, ProxyRequest } from '@headgate/core';
+import type { CacheStore, Finished, Handler, Middleware, ProxyRequest } from '@headgate/core';
 import { createServer, type ServerOptions } from '@headgate/core/server';
+import type { Tunnel } from '@headgate/core/upgrade';
 import { memoryStore } from '@headgate/store';
 import type { Config } from './config/configure.ts';
 import { type Generation, openGeneration } from './generation.ts';
@@ -10,6 +11,11 @@ import { warnings } from './warnings.ts';
 
 /** What a gate can be given besides its configuration. */
 export interface GateParts {
+  /** Measures requests and tunnels, outermost. */
+  readonly measure?: {
+    readonly layer: Middleware;
+    readonly tunnel: (tunnel: Tunnel) => Tunnel;
+  };
   /** Told of every exchange when it is over. */
   readonly finished?: (exchange: Finished) => void;
   /** Told of mistakes in the set-up that show in what passes, once each. */
@@ -34,7 +40,7 @@ export interface Gate extends Upkeep {
 /** Builds a gate from what `toConfig` makes of a configuration. */
 export async function gate(
   config: Config,
-  { finished, warn, store = memoryStore() }: GateParts = {},
+  { finished, measure, warn, store = memoryStore() }: GateParts = {},
 ): Promise<Gate> {
   const { onIgnored, onFinished } = warn ? warnings(warn) : {};
   let current = await openGeneration(config, store, onIgnored);
@@ -63,11 +69,11 @@ export async function gate(
   };
 
   const options: ServerOptions = {
-    handler,
+    handler: measure ? (request) => measure.layer(request, handler) : handler,
     tunnelFor: (request) => {
       const tunnel = current.tunnelFor(request);
       if (tunnel) entered.set(request, current.enter());
-      return tunnel;
+      return tunnel && measure ? measure.tunnel(tunnel) : tunnel;
     },
     site: (headers) => current.siteOf(headers),
     origination: (peer, isEncrypted, headers) => current.origination(peer, isEncrypted, headers),

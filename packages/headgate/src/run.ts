@@ -1,5 +1,6 @@
 /** The daemon from start to stop. */
 import { unwatchFile, watchFile } from 'node:fs';
+import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
 import type { Logger } from 'pino';
 import { toUrl } from './address.ts';
@@ -7,6 +8,7 @@ import { openAdmin } from './admin/admin.ts';
 import type { InForce } from './admin/readings.ts';
 import type { Config } from './config/configure.ts';
 import { type Loaded, type Loading, load } from './config/load.ts';
+import { counting } from './counting.ts';
 import { onCrash } from './crash.ts';
 import { type Gate, gate } from './gate.ts';
 import { type Listener, listen } from './listeners.ts';
@@ -35,13 +37,34 @@ export async function run(loading: Loading) {
   process.on('SIGUSR1', reopen); // also where there is no file: Node's own answer is a debugger
   const warn = (message: string) => log.warn(message);
   const store = memoryStore();
-  const opened = await gate(config, { finished, warn, store });
+  const counted = counting(config);
+  const opened = await gate(config, {
+    finished: (exchange) => {
+      finished(exchange);
+      counted?.finished(exchange);
+    },
+    warn,
+    store,
+    ...(counted && { measure: counted }),
+  });
+  const servers: Server[] = [];
   const listeners: Listener[] = [];
-  for (const address of config.listen) listeners.push(await listen(opened.server(), address));
+  for (const address of config.listen) {
+    const server = opened.server();
+    servers.push(server);
+    listeners.push(await listen(server, address));
+  }
+  counted?.watch({ servers, store });
+  counted?.reloaded(true);
   const started = { config, expanded, ...(file !== undefined && { file }) };
-  const { inForce, again: reload, stop: stopReloading } = reloading(opened, loading, started, log);
+  const {
+    inForce,
+    again: reload,
+    stop: stopReloading,
+  } = reloading(opened, loading, started, { log, ...(counted && { reloaded: counted.reloaded }) });
   const { purge, warm } = opened;
-  const admin = await openAdmin({ inForce, store, purge, warm, reload, log });
+  const parts = { inForce, store, purge, warm, reload, log };
+  const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
   process.stderr.write(greeting(listeners, config, file));
 
   const signal = await new Promise<string>((resolve) => {
@@ -63,7 +86,7 @@ function reloading(
   { reload }: Gate,
   loading: Loading,
   started: Pick<InForce, 'config' | 'expanded' | 'file'>,
-  log: Logger,
+  { log, reloaded }: { readonly log: Logger; readonly reloaded?: (isTaken: boolean) => void },
 ) {
   const { file } = started;
   const asked = placesOf(started.config);
@@ -92,6 +115,7 @@ function reloading(
     last = last.then(async () => {
       const problems = await once().catch((error: Error) => [error.message]);
       inForce = { ...inForce, problems };
+      reloaded?.(problems.length === 0);
       if (problems.length > 0)
         log.error({ problems }, 'not reloaded: the configuration before stays');
       return problems;

@@ -25,6 +25,8 @@ export interface MemoryStore extends CacheStore {
   readonly bytes: number;
   /** Bytes that they can count for at most. */
   readonly maxBytes: number;
+  /** Entries that had to go for others since it was made. */
+  readonly evictions: number;
 }
 
 /**
@@ -54,8 +56,12 @@ export function memoryStore({
 
   // lru-cache takes a start of 0 for "never expires", and an injected clock may well begin there.
   const origin = now() - 1;
+  let evictions = 0;
   const kept = new LRUCache<string, Buffer>({
     maxSize: maxBytes,
+    dispose: (_value, _key, reason) => {
+      if (reason === 'evict') evictions += 1;
+    },
     perf: { now: () => now() - origin },
     // Else it remembers the time for a millisecond of the real clock, with a timer for each.
     ttlResolution: 0,
@@ -80,6 +86,9 @@ export function memoryStore({
       return kept.calculatedSize;
     },
     maxBytes,
+    get evictions() {
+      return evictions;
+    },
 
     get: async (key) => kept.get(key),
     set,

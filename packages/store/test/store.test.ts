@@ -69,6 +69,13 @@ t.test('memoryStore stays within maxBytes and keeps what is used', async (t) => 
   t.equal(store.size, size);
   t.equal(store.bytes, bytes + 600 * size, 'counts key, value and 600 for each entry');
   t.equal(store.maxBytes, maxBytes);
+
+  const evictions = used.length + 100_000 - size;
+  t.equal(store.evictions, evictions, 'counts what had to go');
+  await store.set(used[0] as string, Buffer.alloc(1), LONG);
+  await store.delete(used[1] as string);
+  await store.purge('');
+  t.equal(store.evictions, evictions, 'and not what was replaced or forgotten');
 });
 
 t.test('memoryStore needs no more memory than it counts', async (t) => {
