@@ -368,13 +368,13 @@ export const ORIGIN_ROWS: readonly OriginRow[] = [
   ['O12 a head that never ends', `${OK}a: ${'b'.repeat(70_000)}`, 502],
   ['O12 1100 fields', answered(`${'a: b\r\n'.repeat(1_100)}Set-Cookie: last=1\r\n`), 200, 'ok'],
   ['O13 two Locations', answered('Location: /a\r\nLocation: /b\r\n'), 200, 'ok'],
+  ['O14 103', `HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${answered('')}`, 200, 'ok'],
   [
     'O14 5000 times 102',
     `${'HTTP/1.1 102 Processing\r\n\r\n'.repeat(5_000)}${answered('')}`,
     200,
     'ok',
   ],
-  ['O14 103', `HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${answered('')}`, 200, 'ok'],
   [
     'O15 a 101 that nobody asked for',
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
