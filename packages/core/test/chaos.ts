@@ -36,27 +36,36 @@ export function chaosProxy(port: number, random: Random): ChaosProxy {
 
   const carry = (from: Socket, to: Socket) => {
     let last = Promise.resolve();
+    let isLost = false; // what follows a hole must not arrive: TCP doesn't do that
     const pass = async (chunk: Buffer) => {
-      if (toxic === 'reset' && random(2) === 0) {
+      const now = toxic; // the weather may change meanwhile
+      if (isLost) return;
+      if (now === 'black hole') isLost = true;
+      else if (now === 'half close') {
+        isLost = true;
+        to.end(chunk.subarray(0, random(chunk.length + 1)));
+      } else if (now === 'reset' && random(2) === 0) {
+        isLost = true;
         to.write(chunk.subarray(0, random(chunk.length)));
         from.resetAndDestroy();
         to.resetAndDestroy();
-      } else if (toxic === 'half close') to.end(chunk.subarray(0, random(chunk.length + 1)));
-      else if (toxic === 'slices')
+      } else if (now === 'slices') {
         for (const [i, byte] of chunk.subarray(0, 300).entries()) {
           to.write(Buffer.of(byte));
           if (i % 10 === 0) await new Promise(setImmediate);
         }
-      if (toxic === 'slices') to.write(chunk.subarray(300));
-      if (toxic === 'latency') await new Promise((done) => setTimeout(done, random(80)));
-      if (toxic === 'none' || toxic === 'latency' || toxic === 'reset') to.write(chunk);
+        to.write(chunk.subarray(300));
+      } else {
+        if (now === 'latency') await new Promise((done) => setTimeout(done, random(80)));
+        to.write(chunk);
+      }
     };
     from.on('data', (chunk) => {
       last = last.then(() => pass(chunk));
     });
     from.on('end', () => last.then(() => to.end()));
     from.on('error', () => {});
-    from.on('close', () => last.then(() => toxic === 'black hole' || to.destroy()));
+    from.on('close', () => last.then(() => to.destroy()));
   };
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
