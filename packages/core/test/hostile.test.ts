@@ -148,8 +148,8 @@ for (const [how, request, clients] of [
         typeof answer === 'string' ? answer : (socket) => answer(socket),
       );
       const { port, reports, server } = await front(t, origin.url, {
-        upstream: { headTimeout: 400 },
-        tunnels: { headTimeout: 400 },
+        upstream: { headTimeout: 1_000 },
+        tunnels: { headTimeout: 1_000 },
       });
       const talks = await Promise.all(Array.from({ length: clients }, () => talk(port, request)));
       await until(() => reports.length === clients);

@@ -7,7 +7,7 @@ import { addAdminCommands } from './admin/commands.ts';
 import type { Path } from './config/faults.ts';
 import { toJsonSchema } from './config/json-schema.ts';
 import { DEFAULT_FILE, load } from './config/load.ts';
-import type { PresetName } from './config/schema.ts';
+import type { PresetName } from './config/site-schema.ts';
 import { PRESETS } from './presets/presets.ts';
 import { run } from './run.ts';
 import { VERSION } from './version.ts';

@@ -2,7 +2,7 @@
 import { compose, EMPTY, type Handler, type ProxyResponse, withFields } from '@headgate/core';
 import type { Tunnel } from '@headgate/core/upgrade';
 import type { SiteConfig } from './config/configure.ts';
-import type { RouteSettings, SiteSettings, UpstreamSettings } from './config/schema.ts';
+import type { RouteSettings, SiteSettings, UpstreamSettings } from './config/site-schema.ts';
 import { files } from './files.ts';
 import { withResponseFields } from './response-fields.ts';
 import { redirectTo, routeTable } from './routes.ts';

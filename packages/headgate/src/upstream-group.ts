@@ -2,7 +2,7 @@
 import { balancer, type Handler, limit } from '@headgate/core';
 import { type Tunnel, tunnelTo } from '@headgate/core/upgrade';
 import { toOrigin, upstreamTo } from '@headgate/core/upstream';
-import type { SiteSettings, UpstreamSettings } from './config/schema.ts';
+import type { SiteSettings, UpstreamSettings } from './config/site-schema.ts';
 
 /** An upstream that can be asked with different patience. */
 export interface UpstreamGroup {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { toOrigin } from '@headgate/core/upstream';
 import type { Config } from '../config/configure.ts';
-import type { UpstreamSettings } from '../config/schema.ts';
+import type { UpstreamSettings } from '../config/site-schema.ts';
 
 /** An upstream, and each of its addresses. */
 export interface Reach {

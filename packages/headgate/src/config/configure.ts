@@ -13,14 +13,8 @@ import {
   readTrusted,
   type Trusted,
 } from './read.ts';
-import {
-  type ConfigSettings,
-  type RouteSettings,
-  type SiteSettings,
-  schema,
-  type WrittenConfig,
-  type WrittenSite,
-} from './schema.ts';
+import { type ConfigSettings, schema, type WrittenConfig } from './schema.ts';
+import type { RouteSettings, SiteSettings, WrittenSite } from './site-schema.ts';
 
 /** One layer of a chain: a plugin, and its options as the plugin checked them. */
 export interface ChainEntry {

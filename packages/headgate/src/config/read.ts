@@ -5,7 +5,8 @@ import { createSecureContext } from 'node:tls';
 import { originationBy, type ProxySecret } from '@headgate/core/server';
 import type { Place } from '../address.ts';
 import type { Fault, Path } from './faults.ts';
-import type { AdminSettings, ConfigSettings, UpstreamSettings } from './schema.ts';
+import type { AdminSettings, ConfigSettings } from './schema.ts';
+import type { UpstreamSettings } from './site-schema.ts';
 
 /** What `trusted` comes to: all addresses, all secrets. */
 export interface Trusted {

@@ -1,5 +1,5 @@
 /** Writes out what a preset and a CDN stand for: the settings that a person could have written. */
-import type { WrittenSite } from '../config/schema.ts';
+import type { WrittenSite } from '../config/site-schema.ts';
 import { PRESETS } from './presets.ts';
 
 /** The site without shorthands. What was written counts more than what a preset says. */

@@ -1,5 +1,5 @@
 /** A preset: settings for an application, as data that a person could have written too. */
-import type { UpstreamSettings, WrittenSite } from '../config/schema.ts';
+import type { UpstreamSettings, WrittenSite } from '../config/site-schema.ts';
 
 /** What a preset is. */
 export interface Preset {

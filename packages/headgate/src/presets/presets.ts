@@ -1,5 +1,5 @@
 /** All presets, by name. */
-import type { PresetName } from '../config/schema.ts';
+import type { PresetName } from '../config/site-schema.ts';
 import { gotosocial } from './gotosocial.ts';
 import { mastodon } from './mastodon.ts';
 import { plume } from './plume.ts';
