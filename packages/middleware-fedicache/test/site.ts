@@ -59,7 +59,7 @@ export async function site(t: Test, answer: Answer, made: SiteOptions = {}) {
     const { host = 'site.example', fields = [] } = more;
     const lines = [`Host: ${host}`, `User-Agent: ${userAgent}`, 'Accept: text/html', ...fields];
     const head = `${method} ${url} HTTP/1.1\r\n${lines.join('\r\n')}\r\nConnection: close\r\n\r\n`;
-    return talk(port, head, { isHead: method === 'HEAD', patience: 20_000 });
+    return talk(port, head, { isHead: method === 'HEAD', patience: 60_000 });
   };
   return {
     ...layer,
