@@ -42,6 +42,9 @@ const starters: Record<string, (options: PeerOptions) => Promise<Peer | undefine
   varnish,
 };
 
+// So that what is started here ends with this process, however that ends.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 /** Starts those of the peers that are on this machine, and says which aren't. */
 export async function startPeers(options: PeerOptions, names = Object.keys(starters)) {
   const peers: Peer[] = [];
