@@ -3,9 +3,10 @@ import { unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
 import type { Logger } from 'pino';
-import { toUrl } from './address.ts';
+import { type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
 import type { InForce } from './admin/readings.ts';
+import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
 import { type Loaded, type Loading, load } from './config/load.ts';
 import { counting } from './counting.ts';
@@ -36,6 +37,7 @@ export async function run(loading: Loading) {
   const { log, finished, reopen, close: closeLog } = await logging(config.log);
   process.on('SIGUSR1', reopen); // also where there is no file: Node's own answer is a debugger
   const warn = (message: string) => log.warn(message);
+  const stopCdnLog = cdnLog(log);
   const store = memoryStore();
   const counted = counting(config);
   const opened = await gate(config, {
@@ -65,7 +67,7 @@ export async function run(loading: Loading) {
   const { purge, warm } = opened;
   const parts = { inForce, store, purge, warm, reload, log };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
-  process.stderr.write(greeting(listeners, config, file));
+  process.stderr.write(greeting(listeners, config, { file, metrics: admin.metrics }));
 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
@@ -77,6 +79,7 @@ export async function run(loading: Loading) {
   await Promise.all(listeners.map(({ stop }) => stop(DRAIN)));
   await admin.stop(LAST_WORDS);
   await opened.close();
+  stopCdnLog();
   log.info('stopped');
   await closeLog();
 }
@@ -143,7 +146,7 @@ function placesOf({ listen, admin, metrics, log }: Config): string {
 function greeting(
   listeners: readonly Listener[],
   { sites }: Config,
-  file: string | undefined,
+  { file, metrics }: { readonly file: string | undefined; readonly metrics: Place | undefined },
 ): string {
   const [url, ...more] = listeners.map(({ address }) => toUrl(address));
   const fronts = sites.map(({ name, upstream, routes }) => {
@@ -155,6 +158,6 @@ function greeting(
   Look:  ${[url, ...more].join(', ')}
   Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${url}/
          That is what a fediverse server sees of your front page: its head, from memory the second time.
-
+${metrics && 'port' in metrics ? `  Metrics: ${toUrl(metrics)}/metrics\n` : ''}
 `;
 }
