@@ -308,7 +308,8 @@ t.test('files that have left the site are served from where they are', async (t)
   });
   const told = bucket.asked.at(-1);
   t.equal(told?.url, '/bucket/a.png?b');
-  const { connection: _, ...fields } = told?.headers ?? {};
+  const { connection: _, 'headgate-loop': loop, ...fields } = told?.headers ?? {};
+  t.match(loop, /^\w+$/, 'and who asks, so that a loop is found');
   t.same(fields, {
     host: bucket.host,
     accept: AS_PLUME.accept,
