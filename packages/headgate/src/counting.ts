@@ -1,6 +1,5 @@
-/** The daemon's metrics, which are counted only where somebody can ask for them. */
+/** The daemon's metrics. */
 import { type Instruments, instrument, processRegistry } from '@headgate/metrics';
-import type { Config } from './config/configure.ts';
 
 /** Metrics at work. */
 export interface Counting extends Pick<Instruments, 'layer' | 'tunnel' | 'finished'> {
@@ -10,9 +9,8 @@ export interface Counting extends Pick<Instruments, 'layer' | 'tunnel' | 'finish
   readonly text: () => Promise<string>;
 }
 
-/** Begins to count, if there is an admin server or a listener for metrics. */
-export function counting({ admin, metrics }: Config): Counting | undefined {
-  if (!admin && !metrics) return undefined;
+/** Begins to count. */
+export function counting(): Counting {
   const register = processRegistry();
   return { ...instrument(register), text: () => register.metrics() };
 }

@@ -9,7 +9,7 @@ import type { InForce } from './admin/readings.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
 import { type Loaded, type Loading, load } from './config/load.ts';
-import { counting } from './counting.ts';
+import type { Counting } from './counting.ts';
 import { onCrash } from './crash.ts';
 import { type Gate, gate } from './gate.ts';
 import { type Listener, listen } from './listeners.ts';
@@ -39,7 +39,7 @@ export async function run(loading: Loading) {
   const warn = (message: string) => log.warn(message);
   const stopCdnLog = cdnLog(log);
   const store = memoryStore();
-  const counted = counting(config);
+  const counted = config.admin || config.metrics ? await count() : undefined;
   const opened = await gate(config, {
     finished: (exchange) => {
       finished(exchange);
@@ -136,6 +136,12 @@ function reloading(
       if (file !== undefined) unwatchFile(file, again);
     },
   };
+}
+
+/** Begins to count. Loaded where somebody can ask only: it is several MB. */
+async function count(): Promise<Counting> {
+  const { counting } = await import('./counting.ts');
+  return counting();
 }
 
 /** What can't be changed while it runs. */
