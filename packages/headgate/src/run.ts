@@ -1,19 +1,18 @@
 /** The daemon from start to stop. */
-import { unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
-import type { Logger } from 'pino';
 import { type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
-import type { InForce } from './admin/readings.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
-import { type Loaded, type Loading, load } from './config/load.ts';
+import { type Loading, load } from './config/load.ts';
 import type { Counting } from './counting.ts';
 import { onCrash } from './crash.ts';
-import { type Gate, gate } from './gate.ts';
+import { gate } from './gate.ts';
 import { type Listener, listen } from './listeners.ts';
 import { logging } from './logging.ts';
+import { collectYoungBuffers } from './memory.ts';
+import { reloading } from './reloading.ts';
 
 /** Milliseconds that requests under way have to finish when the daemon is asked to stop. */
 const DRAIN = 10_000;
@@ -21,17 +20,15 @@ const DRAIN = 10_000;
 /** Milliseconds that the admin server has then to finish. */
 const LAST_WORDS = 1_000;
 
-/** Milliseconds between two looks at a file that is watched. */
-const LOOK = 1_000;
-
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
 
 /**
  * Runs the daemon until it is sent SIGTERM or SIGINT; SIGHUP loads its configuration again, SIGUSR1
- * opens its log anew. What a person should read first goes to standard error. Rejects with a `TypeError` for a wrong configuration and with Node's error when it
- * can't listen.
+ * opens its log anew. What a person should read first goes to standard error. Rejects with a `TypeError`
+ * for a wrong configuration and with Node's error when it can't listen.
  */
 export async function run(loading: Loading) {
+  collectYoungBuffers();
   const { config, expanded, problems, file } = await load(loading);
   if (!config || !expanded) throw new TypeError(problems.join('\n'));
   const { log, finished, reopen, close: closeLog } = await logging(config.log);
@@ -84,69 +81,10 @@ export async function run(loading: Loading) {
   await closeLog();
 }
 
-/** Reloads when it is asked to, on SIGHUP, and when the file changes if it is watched. */
-function reloading(
-  { reload }: Gate,
-  loading: Loading,
-  started: Pick<InForce, 'config' | 'expanded' | 'file'>,
-  { log, reloaded }: { readonly log: Logger; readonly reloaded?: (isTaken: boolean) => void },
-) {
-  const { file } = started;
-  const asked = placesOf(started.config);
-  let inForce: InForce = { ...started, since: new Date(), problems: [] };
-  let isWatched = false;
-  const watch = ({ watch: isWanted }: Config) => {
-    if (file === undefined || isWanted === isWatched) return;
-    if (isWanted) watchFile(file, { interval: LOOK }, again);
-    else unwatchFile(file, again);
-    isWatched = isWanted;
-  };
-  const once = async (): Promise<readonly string[]> => {
-    const { config, expanded, problems }: Loaded = await load(loading);
-    if (!config || !expanded) return problems;
-    await reload(config);
-    inForce = { ...inForce, config, expanded, since: new Date() };
-    watch(config);
-    if (placesOf(config) !== asked)
-      log.warn('listen, admin.listen, metrics or log has changed: that needs a restart');
-    log.info({ sites: config.sites.map(({ name }) => name) }, 'reloaded');
-    return [];
-  };
-  let last: Promise<readonly string[]> = Promise.resolve([]);
-  /** Resolves to what keeps the configuration before in force. */
-  const again = () => {
-    last = last.then(async () => {
-      const problems = await once().catch((error: Error) => [error.message]);
-      inForce = { ...inForce, problems };
-      reloaded?.(problems.length === 0);
-      if (problems.length > 0)
-        log.error({ problems }, 'not reloaded: the configuration before stays');
-      return problems;
-    });
-    return last;
-  };
-  process.on('SIGHUP', again);
-  watch(started.config);
-  return {
-    again,
-    inForce: () => inForce,
-    stop: () => {
-      process.off('SIGHUP', again);
-      process.on('SIGHUP', () => {}); // else it would end the process at once
-      if (file !== undefined) unwatchFile(file, again);
-    },
-  };
-}
-
 /** Begins to count. Loaded where somebody can ask only: it is several MB. */
 async function count(): Promise<Counting> {
   const { counting } = await import('./counting.ts');
   return counting();
-}
-
-/** What can't be changed while it runs. */
-function placesOf({ listen, admin, metrics, log }: Config): string {
-  return JSON.stringify([listen, admin?.listen, metrics, log]);
 }
 
 function greeting(

@@ -1,0 +1,69 @@
+/** The configuration, loaded again while the daemon runs. */
+import { unwatchFile, watchFile } from 'node:fs';
+import type { Logger } from 'pino';
+import type { InForce } from './admin/readings.ts';
+import type { Config } from './config/configure.ts';
+import { type Loaded, type Loading, load } from './config/load.ts';
+import type { Gate } from './gate.ts';
+
+/** Milliseconds between two looks at a file that is watched. */
+const LOOK = 1_000;
+
+/** Reloads when it is asked to, on SIGHUP, and when the file changes if it is watched. */
+export function reloading(
+  { reload }: Gate,
+  loading: Loading,
+  started: Pick<InForce, 'config' | 'expanded' | 'file'>,
+  { log, reloaded }: { readonly log: Logger; readonly reloaded?: (isTaken: boolean) => void },
+) {
+  const { file } = started;
+  const asked = placesOf(started.config);
+  let inForce: InForce = { ...started, since: new Date(), problems: [] };
+  let isWatched = false;
+  const watch = ({ watch: isWanted }: Config) => {
+    if (file === undefined || isWanted === isWatched) return;
+    if (isWanted) watchFile(file, { interval: LOOK }, again);
+    else unwatchFile(file, again);
+    isWatched = isWanted;
+  };
+  const once = async (): Promise<readonly string[]> => {
+    const { config, expanded, problems }: Loaded = await load(loading);
+    if (!config || !expanded) return problems;
+    await reload(config);
+    inForce = { ...inForce, config, expanded, since: new Date() };
+    watch(config);
+    if (placesOf(config) !== asked)
+      log.warn('listen, admin.listen, metrics or log has changed: that needs a restart');
+    log.info({ sites: config.sites.map(({ name }) => name) }, 'reloaded');
+    return [];
+  };
+  let last: Promise<readonly string[]> = Promise.resolve([]);
+  /** Resolves to what keeps the configuration before in force. */
+  const again = () => {
+    last = last.then(async () => {
+      const problems = await once().catch((error: Error) => [error.message]);
+      inForce = { ...inForce, problems };
+      reloaded?.(problems.length === 0);
+      if (problems.length > 0)
+        log.error({ problems }, 'not reloaded: the configuration before stays');
+      return problems;
+    });
+    return last;
+  };
+  process.on('SIGHUP', again);
+  watch(started.config);
+  return {
+    again,
+    inForce: () => inForce,
+    stop: () => {
+      process.off('SIGHUP', again);
+      process.on('SIGHUP', () => {}); // else it would end the process at once
+      if (file !== undefined) unwatchFile(file, again);
+    },
+  };
+}
+
+/** What can't be changed while it runs. */
+function placesOf({ listen, admin, metrics, log }: Config): string {
+  return JSON.stringify([listen, admin?.listen, metrics, log]);
+}
