@@ -34,6 +34,12 @@ const IDLE_CONNECTION = 55_000;
 /** Bytes that a response's head may have. */
 export const MAX_HEAD = 64 * 1024;
 
+/** Field lines that a response may have: twice what a request may. */
+export const MAX_FIELD_LINES = 256;
+
+/** Responses of status 1xx that may come before the one that counts. */
+export const MAX_INTERIM = 100;
+
 /**
  * Makes the pool of an origin, which keeps at most `keepAlive` idle connections. Names are looked up
  * for each new connection. Throws a `TypeError` for a URL that is no origin.

@@ -18,9 +18,9 @@ import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd } from './headers.ts';
 import { hopFields, viaOf } from './hop.ts';
 import { toOrigin } from './origin.ts';
-import { type ConnectionOptions, MAX_HEAD } from './pool.ts';
+import { type ConnectionOptions, MAX_FIELD_LINES, MAX_HEAD } from './pool.ts';
 import { errorResponse, send } from './send.ts';
-import { toResponse } from './upstream.ts';
+import { onTooManyInterim, toResponse } from './upstream.ts';
 
 /** The client's side of a tunnel, as Node's `upgrade` event gives it. */
 export interface TunnelClient {
@@ -156,10 +156,12 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
       fail(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream took too long to answer'));
     }, headTimeout);
     outgoing.on('error', fail);
+    onTooManyInterim(outgoing, fail);
     outgoing.on('close', () => fail(new Error('the upstream gave no response')));
     for (const event of ['close', 'response', 'upgrade'])
       outgoing.once(event, () => clearTimeout(deadline));
     outgoing.on('response', (incoming: IncomingMessage) => {
+      if (isSettled) return void incoming.destroy();
       outgoing.on('error', (cause) => incoming.destroy(cause)); // else a reset may pass for the end
       try {
         refuse(toResponse(incoming, 'GET'));
@@ -169,8 +171,8 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
       }
     });
     outgoing.on('upgrade', (incoming: IncomingMessage, upstream: Socket, first: Buffer) => {
-      if (!isAccepted(incoming, request)) {
-        upstream.destroy();
+      if (isSettled || !isAccepted(incoming, request)) {
+        upstream.on('error', () => {}).destroy(); // Node has taken its own listener away
         return fail(
           new HeadgateError('UPSTREAM_BROKEN', 'the upstream switched to something else'),
         );
@@ -235,6 +237,7 @@ function watch(socket: Duplex): () => void {
 function isAccepted({ rawHeaders }: IncomingMessage, { headers }: ProxyRequest): boolean {
   const proof = createHash('sha1').update(`${field(headers, 'sec-websocket-key')}${GUID}`);
   return (
+    rawHeaders.length <= 2 * MAX_FIELD_LINES &&
     rawFields(rawHeaders, 'upgrade').join().toLowerCase() === 'websocket' &&
     rawFields(rawHeaders, 'sec-websocket-accept').join() === proof.digest('base64')
   );
