@@ -385,11 +385,7 @@ export const ORIGIN_ROWS: readonly OriginRow[] = [
   ['O14 101 times 102', `${INTERIM.repeat(101)}${answered('', 'EVIL')}`, 502],
   ['O14 5000 times 102', `${INTERIM.repeat(5_000)}${answered('', 'EVIL')}`, 502],
   ['O14 102 without end', flood(INTERIM.repeat(20)), 502],
-  [
-    'O14 101 times 102, then a switch',
-    `${INTERIM.repeat(101)}${switched('')}EVIL`,
-    502,
-  ],
+  ['O14 101 times 102, then a switch', `${INTERIM.repeat(101)}${switched('')}EVIL`, 502],
   [
     'O15 a 101 that nobody asked for',
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
