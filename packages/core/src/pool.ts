@@ -1,6 +1,7 @@
 /** Connections to an origin: how they are made, and how many are kept. */
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { lookupOnce } from './lookup.ts';
 import { toOrigin } from './origin.ts';
 
 /** How an origin is connected to. */
@@ -59,7 +60,7 @@ export function poolOf(url: string, options: ConnectionOptions, keepAlive: numbe
       : lone; // Node takes a maxFreeSockets of 0 for none given
   const fresh: RequestOptions & { servername: string; ca?: string; rejectUnauthorized?: boolean } =
     {
-      ...(socketPath === undefined ? { host, port } : { socketPath }),
+      ...(socketPath === undefined ? { host, port, lookup: lookupOnce } : { socketPath }),
       servername: options.servername ?? servername,
       ...(options.ca !== undefined && { ca: options.ca }),
       ...(options.verify === false && { rejectUnauthorized: false }),
