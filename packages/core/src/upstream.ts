@@ -7,7 +7,7 @@ import type { Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd, toLength, toRaw } from './headers.ts';
 import { hopFields, viaOf } from './hop.ts';
-import { type ConnectionOptions, poolOf } from './pool.ts';
+import { type ConnectionOptions, MAX_FIELD_LINES, MAX_INTERIM, poolOf } from './pool.ts';
 import { upload } from './upload.ts';
 import { timed } from './upstream-time.ts';
 
@@ -133,11 +133,13 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
           giveUp(new HeadgateError('UPSTREAM_TIMEOUT', 'the response took too long to begin'));
         }, headTimeout);
       });
+      onTooManyInterim(outgoing, giveUp);
       outgoing.on('upgrade', (_response, socket) => {
-        socket.destroy();
+        socket.on('error', () => {}).destroy(); // Node has taken its own listener away
         onFailure(new HeadgateError('UPSTREAM_BROKEN', 'the upstream switched protocols unasked'));
       });
       outgoing.on('response', (response) => {
+        if (outgoing.destroyed) return; // the rest of a piece of which we have had enough
         incoming = response;
         clearTimeout(deadline);
         try {
@@ -172,6 +174,8 @@ export function toResponse(incoming: IncomingMessage, method: string): ProxyResp
     throw new HeadgateError('UPSTREAM_BROKEN', `the upstream speaks HTTP/${httpVersion}`);
   if (status < 200 || status > 599)
     throw new HeadgateError('UPSTREAM_BROKEN', `the upstream's status is ${status}`);
+  if (rawHeaders.length > 2 * MAX_FIELD_LINES)
+    throw new HeadgateError('UPSTREAM_BROKEN', `more than ${MAX_FIELD_LINES} response fields`);
   const headers = toEndToEnd(rawHeaders.concat('via', viaOf(httpVersion)));
   const codings = rawFields(rawHeaders, 'transfer-encoding');
   const length = field(headers, 'content-length');
@@ -184,6 +188,16 @@ export function toResponse(incoming: IncomingMessage, method: string): ProxyResp
     return { status, headers, body: incoming };
   incoming.resume();
   return { status, headers, body: EMPTY };
+}
+
+/** Tells of an origin that says `1xx` without end, each time anew that it has not forgotten us. */
+export function onTooManyInterim(outgoing: ClientRequest, tell: (error: Error) => void): void {
+  let count = 0;
+  outgoing.on('information', () => {
+    count += 1;
+    if (count === MAX_INTERIM + 1)
+      tell(new HeadgateError('UPSTREAM_BROKEN', `more than ${MAX_INTERIM} interim responses`));
+  });
 }
 
 /** The fields of a request for an upstream: what it has, what we know of its client, its framing. */

@@ -8,6 +8,7 @@ import type { Path } from './config/faults.ts';
 import { toJsonSchema } from './config/json-schema.ts';
 import { DEFAULT_FILE, load } from './config/load.ts';
 import type { PresetName } from './config/site-schema.ts';
+import { boundYoungSpace } from './memory.ts';
 import { PRESETS } from './presets/presets.ts';
 import { run } from './run.ts';
 import { VERSION } from './version.ts';
@@ -34,6 +35,7 @@ program
     '\nWhat is set here counts more than HEADGATE_* variables, and those more than the file.',
   )
   .action(async (url: string | undefined, { config, upstream = url, listen, trusted }) => {
+    boundYoungSpace();
     const told: [label: string, path: Path, value: unknown][] = [
       ['--upstream', ['sites', 0, 'upstream'], upstream],
       ['--listen', ['listen'], listen],

@@ -4,7 +4,13 @@ import { PassThrough, pipeline, Readable } from 'node:stream';
 import { type Body, discard, HeadgateError } from '@headgate/core';
 import { type Decoding, decoderOf, decodingBy } from './decoding.ts';
 import { withNoscripts } from './noscript.ts';
-import { type Found, type Rendering, renderHead, renderMetadata } from './rendering.ts';
+import {
+  type Found,
+  lateHeadEnd,
+  type Rendering,
+  renderHead,
+  renderMetadata,
+} from './rendering.ts';
 import { survivors } from './survivors.ts';
 
 /** How a page is cut. Sizes in bytes. */
@@ -94,7 +100,8 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
     return { whole: again(received, source), reason: pieces ? 'charset' : 'markup' };
   discard(source);
   if (!(pieces && isText)) throw new HeadgateError('UPSTREAM_TIMEOUT', 'the page took too long');
-  const { headEnd, root } = found;
+  const { root } = found;
+  const headEnd = lateHeadEnd(bytes, { headEnd: found.headEnd, root, pieces });
   const { page, isShortened } = render(bytes, { headEnd, root, pieces }, options, isWhole);
   const limit = isShortened ? 'maxPage' : isFull() ? 'scan' : undefined;
   return { page, read, isPartial: isOverdue, ...(limit && { limit }) };

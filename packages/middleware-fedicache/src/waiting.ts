@@ -39,9 +39,10 @@ export function waitingRoom(
 
   return async (key, wanted, asking, next) => {
     const began = now();
+    const sinceThen = () => ({ waited: now() - began, hadStale: wanted.stale !== undefined });
     const giveUp = () =>
       wanted.stale
-        ? reply.give(asking, 'stale', wanted.stale, now() - began)
+        ? reply.give(asking, 'stale', wanted.stale, sinceThen())
         : reply.refuse(asking, now() - began);
     if (waiting >= maxWaiting) return giveUp();
 
@@ -81,7 +82,7 @@ export function waitingRoom(
       }
       if (entry.kind === 'answer') {
         const outcome = entry.retryAt !== undefined ? 'stale' : isOwn ? 'fill' : 'collapsed';
-        return reply.give(asking, outcome, entry, now() - began);
+        return reply.give(asking, outcome, entry, sinceThen());
       }
       const accepted = field(asking.request.headers, 'accept-encoding');
       const response = whole && readable(whole, accepted);

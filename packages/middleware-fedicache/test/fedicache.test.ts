@@ -1,6 +1,7 @@
 /** fedicache without a socket: what it keeps, how long, whom it answers with it, and what it asks. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Readable } from 'node:stream';
+import { mock } from 'node:test';
 import { brotliDecompressSync, gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import {
   type CacheStore,
@@ -122,7 +123,7 @@ t.test('a preview is cut, and comes from memory the second time', async (t) => {
     rating: 'adult',
     fedicache: 'Active',
     age: '7',
-    'cache-control': 'private, max-age=300',
+    'cache-control': 'private, max-age=307',
     'cdn-cache-control': 'no-store',
     vary: 'Accept, User-Agent, Accept-Encoding',
     etag: /^"[\w-]{16}-identity"$/,
@@ -743,10 +744,57 @@ t.test('what the origin says of a page replaces a stale one at once', async (t) 
     );
     pass(5 * MINUTE + 1);
     const answer = await middleware(preview(), upstream(said));
-    t.equal(answer.status, said.status ?? 200);
+    t.equal(answer.status, replaced ? (said.status ?? 200) : 200);
     const next = await middleware(preview(), upstream({ status: 599 }));
     t.equal(/detail=stale/.test(String(cacheStatus(next))), !replaced, `${said.status}`);
   }
+});
+
+t.test('an origin that is asked too much, while a page is stale, is asked no more', async (t) => {
+  for (const hasBackground of [false, true]) {
+    const origin = heldOrigin();
+    const { middleware, pass } = layer({}, hasBackground ? { background: origin.handler } : {});
+    const first = middleware(preview(), origin.handler);
+    await moment();
+    origin.release();
+    await first;
+    pass(15 * MINUTE + 1); // so long that all wait
+    const asked = origin.asked.length;
+    const all = Promise.all(Array.from({ length: 5 }, () => middleware(preview(), origin.handler)));
+    await moment();
+    origin.release({ status: 429, body: Readable.from(['slow down']) });
+    for (const answer of await all) {
+      t.match(await text(answer), 'Ünïcödé', 'everybody has the page before');
+      t.match(cacheStatus(answer), 'detail=stale');
+    }
+    t.equal(origin.asked.length, asked + 1, 'asked once for all');
+    await middleware(preview(), origin.handler);
+    t.equal(origin.asked.length, asked + 1, 'and not at once again');
+    pass(5_001);
+    const again = middleware(preview(), origin.handler);
+    await moment();
+    origin.release(html('<title>new</title>'));
+    t.match(await text(await again), '<title>new</title>');
+    t.match(cacheStatus(await again), 'fwd=stale; fwd-status=200; stored');
+  }
+});
+
+t.test('what is left of its time is what a client makes of max-age and Age', async (t) => {
+  const { middleware, pass } = layer({ ttl: 8 * MINUTE });
+  const origin = upstream(() => html(PAGE, { headers: { age: '7' } }));
+  for (const [ms, age, left] of [
+    [0, 7, 300],
+    [4 * MINUTE, 247, 240],
+    [3 * MINUTE + 50_000, 477, 10],
+  ] as const) {
+    pass(ms);
+    const { headers } = await middleware(preview(), origin);
+    t.equal(headers.age, String(age));
+    t.equal(headers['cache-control'], `private, max-age=${age + left}`);
+  }
+  pass(20_000);
+  const { headers } = await middleware(preview(), upstream({ status: 500 }));
+  t.equal(headers['cache-control'], 'private, max-age=0', 'nothing of what is stale');
 });
 
 t.test('a not found is never served stale', async (t) => {
@@ -917,6 +965,13 @@ t.test('purge: a URL, a prefix, a host, all', async (t) => {
   t.equal(store.size, 0);
   await t.rejects(purge({ url: 'site.example/a' }), TypeError);
 
+  await fillAll();
+  t.equal(await purge({ prefix: 'HTTPS://Site.Example:443/a' }), 3, 'a host has many forms');
+  t.equal(await purge({ prefix: 'http://SITE.example:80/c' }), 1);
+  t.equal(await purge({ prefix: 'https://SITE.exam' }), 5, 'half a one too');
+  t.equal(await purge({ prefix: 'https://site.example/C' }), 0, 'a path has one');
+  t.equal(await purge({ prefix: 'http' }), 7);
+
   const origin = heldOrigin();
   const asking = middleware(preview(), origin.handler);
   await moment();
@@ -942,6 +997,20 @@ t.test('who purges is told when a store is slow, or fails', async (t) => {
     throw new Error('no store');
   };
   const failing = layer({}, { store: { ...working, purge: fails, delete: fails } });
+  const hangs = () => new Promise<never>(() => {});
+  const hanging = layer({}, { store: { ...working, get: hangs, purge: hangs, delete: hangs } });
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => mock.timers.reset());
+  for (const what of [
+    { all: true },
+    { host: 'site.example' },
+    { prefix: 'https://site.example/' },
+    { url: 'https://site.example/' },
+  ] as const) {
+    const purged = hanging.purge(what);
+    mock.timers.tick(10_000);
+    await t.rejects(purged, /no answer within 10000 ms/);
+  }
   for (const what of [
     { all: true },
     { host: 'site.example' },

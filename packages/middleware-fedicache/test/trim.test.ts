@@ -52,10 +52,31 @@ t.test('metadata: what fetchers read, from anywhere, in its order', async (t) =>
     ],
     [
       'linked data, and no other script',
-      '<head></head><script type=" Application/LD+json">{"a":"<p>"}</script><script>x</script>',
+      '<p><script type=" Application/LD+json">{"a":"<p>"}</script><script>x</script>',
       '',
       '',
       '<script type=" Application/LD+json">{"a":"<p>"}</script>',
+    ],
+    [
+      'behind </head> and before the body: a browser puts it into the head',
+      '<head><base href=/></head >\n<title>a</title> <meta name=b><link rel=icon href=c>\n<body><meta name=d>',
+      '',
+      '<base href=/><title>a</title><meta name=b><link rel=icon href=c>',
+      '<meta name=d>',
+    ],
+    [
+      'text behind </head> is the body',
+      '<head></head>x<title>a</title>',
+      '',
+      '',
+      '<title>a</title>',
+    ],
+    [
+      'so is a link of another kind',
+      '<head></head><a rel=me href=x>a</a><title>a</title>',
+      '',
+      '',
+      '<a rel=me href=x></a><title>a</title>',
     ],
     [
       'rel=me of a, area and link, whatever its case',
@@ -136,6 +157,12 @@ t.test('head: its bytes as they are, and what fetchers read behind it', async (t
     [
       'metas, links, titles',
       '<head><style></style></head><meta name=a><link rel=canonical href=b><title>c</title><style></style>',
+      '<head><style></style></head><meta name=a><link rel=canonical href=b><title>c</title>',
+      '',
+    ],
+    [
+      'metas, links, titles in the body',
+      '<head><style></style></head><p><meta name=a><link rel=canonical href=b><title>c</title><style></style>',
       '<head><style></style>',
       '<meta name=a><link rel=canonical href=b><title>c</title>',
     ],
