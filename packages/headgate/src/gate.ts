@@ -1,6 +1,13 @@
 /** Where all parts meet: the server, and behind it the configuration that is in force now. */
 import type { Server } from 'node:http';
-import type { CacheStore, Finished, Handler, Middleware, ProxyRequest } from '@headgate/core';
+import {
+  type CacheStore,
+  compose,
+  type Finished,
+  type Handler,
+  type Middleware,
+  type ProxyRequest,
+} from '@headgate/core';
 import { createServer, type ServerOptions } from '@headgate/core/server';
 import type { Tunnel } from '@headgate/core/upgrade';
 import { memoryStore } from '@headgate/store';
@@ -16,6 +23,8 @@ export interface GateParts {
     readonly layer: Middleware;
     readonly tunnel: (tunnel: Tunnel) => Tunnel;
   };
+  /** Stands in front of all sites, for what belongs to none of their layers. */
+  readonly front?: Middleware;
   /** Told of every exchange when it is over. */
   readonly finished?: (exchange: Finished) => void;
   /** Told of mistakes in the set-up that show in what passes, once each. */
@@ -40,7 +49,7 @@ export interface Gate extends Upkeep {
 /** Builds a gate from what `toConfig` makes of a configuration. */
 export async function gate(
   config: Config,
-  { finished, measure, warn, store = memoryStore() }: GateParts = {},
+  { finished, measure, front, warn, store = memoryStore() }: GateParts = {},
 ): Promise<Gate> {
   const { onIgnored, onFinished } = warn ? warnings(warn) : {};
   let current = await openGeneration(config, store, onIgnored);
@@ -69,7 +78,10 @@ export async function gate(
   };
 
   const options: ServerOptions = {
-    handler: measure ? (request) => measure.layer(request, handler) : handler,
+    handler: compose(
+      [measure?.layer, front].filter((layer) => layer !== undefined),
+      handler,
+    ),
     tunnelFor: (request) => {
       const tunnel = current.tunnelFor(request);
       if (tunnel) entered.set(request, current.enter());

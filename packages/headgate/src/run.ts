@@ -13,6 +13,8 @@ import { type Listener, listen } from './listeners.ts';
 import { logging } from './logging.ts';
 import { collectYoungBuffers } from './memory.ts';
 import { reloading } from './reloading.ts';
+import { senders } from './sender.ts';
+import { openStatistics } from './statistics/statistics.ts';
 
 /** Milliseconds that requests under way have to finish when the daemon is asked to stop. */
 const DRAIN = 10_000;
@@ -37,14 +39,17 @@ export async function run(loading: Loading) {
   const stopCdnLog = cdnLog(log);
   const store = memoryStore();
   const counted = config.admin || config.metrics ? await count() : undefined;
+  const statistics = await openStatistics(config, { log, senderOf: senders() });
   const opened = await gate(config, {
     finished: (exchange) => {
       finished(exchange);
       counted?.finished(exchange);
+      statistics.finished(exchange);
     },
     warn,
     store,
     ...(counted && { measure: counted }),
+    front: statistics.layer,
   });
   const servers: Server[] = [];
   const listeners: Listener[] = [];
@@ -60,9 +65,17 @@ export async function run(loading: Loading) {
     inForce,
     again: reload,
     stop: stopReloading,
-  } = reloading(opened, loading, started, { log, ...(counted && { reloaded: counted.reloaded }) });
+  } = reloading(
+    async (next) => {
+      await opened.reload(next);
+      statistics.follow(next);
+    },
+    loading,
+    started,
+    { log, ...(counted && { reloaded: counted.reloaded }) },
+  );
   const { purge, warm } = opened;
-  const parts = { inForce, store, purge, warm, reload, log };
+  const parts = { inForce, store, purge, warm, reload, log, reports: statistics.reports };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
   process.stderr.write(greeting(listeners, config, { file, metrics: admin.metrics }));
 
@@ -76,6 +89,7 @@ export async function run(loading: Loading) {
   await Promise.all(listeners.map(({ stop }) => stop(DRAIN)));
   await admin.stop(LAST_WORDS);
   await opened.close();
+  await statistics.close();
   stopCdnLog();
   log.info('stopped');
   await closeLog();
