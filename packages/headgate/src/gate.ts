@@ -42,6 +42,8 @@ export interface Gate extends Upkeep {
    * began, tunnels too. Rejects, and changes nothing, when it can't be opened.
    */
   reload(config: Config): Promise<void>;
+  /** The addresses behind that are in force, and whether each answered when it was asked last. */
+  readonly upstreams: Generation['upstreams'];
   /** Lets go of what the layers, the store and the upstreams hold. Call it when the servers are closed. */
   close(): Promise<void>;
 }
@@ -101,6 +103,7 @@ export async function gate(
     server: () => createServer(options),
     purge: (what) => within(({ purge }) => purge(what)),
     warm: (url) => within(({ warm }) => warm(url)),
+    upstreams: () => current.upstreams(),
     reload: async (next) => {
       const before = current;
       current = await openGeneration(next, store, onIgnored);

@@ -17,6 +17,7 @@ import { hostTable } from './hosts.ts';
 import { purgeMethod } from './purge-method.ts';
 import { type OpenSite, openSite } from './site.ts';
 import { type Upkeep, upkeep } from './upkeep.ts';
+import type { UpstreamAddress } from './upstream-group.ts';
 
 /** One configuration at work. */
 export interface Generation extends Upkeep {
@@ -26,6 +27,8 @@ export interface Generation extends Upkeep {
   readonly errorPage: (error: HeadgateError, request: ProxyRequest) => ProxyResponse;
   readonly handler: Handler;
   readonly tunnelFor: (request: ProxyRequest) => Tunnel | undefined;
+  /** The addresses behind, with the name of their site. */
+  readonly upstreams: () => readonly (UpstreamAddress & { readonly site: string })[];
   /** Keeps it open until what is returned is called. */
   enter(): () => void;
   /** Closes it as soon as nobody is in it; resolves then. */
@@ -105,6 +108,10 @@ export async function openGeneration(
       return site.handler(request);
     },
     tunnelFor: (request) => bySite.get(request.site)?.tunnelFor(request),
+    upstreams: () =>
+      sites.flatMap(({ name, addresses }) =>
+        addresses().map((address) => ({ site: name, ...address })),
+      ),
     enter,
     retire: async () => {
       const left = enter();

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
 import { type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
+import { type Audience, audience } from './audience.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
 import { type Loading, load } from './config/load.ts';
@@ -38,8 +39,10 @@ export async function run(loading: Loading) {
   const warn = (message: string) => log.warn(message);
   const stopCdnLog = cdnLog(log);
   const store = memoryStore();
-  const counted = config.admin || config.metrics ? await count() : undefined;
-  const statistics = await openStatistics(config, { log, senderOf: senders() });
+  const senderOf = senders();
+  const asked = audience(config, senderOf);
+  const counted = config.admin || config.metrics ? await count(asked.of) : undefined;
+  const statistics = await openStatistics(config, { log, senderOf });
   const opened = await gate(config, {
     finished: (exchange) => {
       finished(exchange);
@@ -58,7 +61,7 @@ export async function run(loading: Loading) {
     servers.push(server);
     listeners.push(await listen(server, address));
   }
-  counted?.watch({ servers, store });
+  counted?.watch({ servers, store, upstreams: opened.upstreams });
   counted?.reloaded(true);
   const started = { config, expanded, ...(file !== undefined && { file }) };
   const {
@@ -69,6 +72,7 @@ export async function run(loading: Loading) {
     async (next) => {
       await opened.reload(next);
       statistics.follow(next);
+      asked.follow(next);
     },
     loading,
     started,
@@ -96,9 +100,9 @@ export async function run(loading: Loading) {
 }
 
 /** Begins to count. Loaded where somebody can ask only: it is several MB. */
-async function count(): Promise<Counting> {
+async function count(audience: Audience['of']): Promise<Counting> {
   const { counting } = await import('./counting.ts');
-  return counting();
+  return counting(audience);
 }
 
 function greeting(

@@ -9,6 +9,7 @@ import {
 } from '@headgate/core';
 import { readable } from './decoding.ts';
 import { decode } from './entry.ts';
+import { publish } from './events.ts';
 import type { Fill, Wanted } from './fill.ts';
 import type { Settings } from './options.ts';
 import type { Asking, Replies } from './replies.ts';
@@ -69,7 +70,9 @@ export function waitingRoom(
       }
     };
 
+    const { site } = asking.request;
     waiting += 1;
+    publish({ kind: 'waiting', site, change: 1 });
     const tooLong = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => tooLong.resolve(undefined), maxWait);
     try {
@@ -89,6 +92,7 @@ export function waitingRoom(
     } finally {
       isHere = false;
       waiting -= 1;
+      publish({ kind: 'waiting', site, change: -1 });
       clearTimeout(timer);
     }
   };
