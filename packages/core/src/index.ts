@@ -22,4 +22,5 @@ export { limit } from './limit.ts';
 export { type OptionsSchema, toSettings } from './options.ts';
 export type { Layer, MediaHost, Plugin, PurgeTarget, Site } from './plugin.ts';
 export type { CacheStore, Keep } from './store.ts';
+export type { UpstreamRetry } from './upstream-retry.ts';
 export type { UpstreamAnswer } from './upstream-time.ts';

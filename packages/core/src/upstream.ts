@@ -9,6 +9,7 @@ import { field, rawFields, toEndToEnd, toLength, toRaw } from './headers.ts';
 import { hopFields, viaOf } from './hop.ts';
 import { type ConnectionOptions, MAX_FIELD_LINES, MAX_INTERIM, poolOf } from './pool.ts';
 import { upload } from './upload.ts';
+import { tellRetry } from './upstream-retry.ts';
 import { timed } from './upstream-time.ts';
 
 export { toOrigin } from './origin.ts';
@@ -102,8 +103,10 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
         const isStale = outgoing.reusedSocket && IDEMPOTENT.has(method) && !hasBegun;
         const isRetried =
           !isSecond && !isClosed && isEmpty(body) && !(cause instanceof HeadgateError);
-        if (isRetried && (isStale || !isConnected))
+        if (isRetried && (isStale || !isConnected)) {
+          tellRetry(request, isStale ? 'stale-connection' : 'no-connection');
           return resolve(attempt(request, fresh, times, true));
+        }
         reject(cause instanceof HeadgateError ? cause : failure(cause, isConnected));
       };
 

@@ -1,6 +1,13 @@
 /** Where all parts meet: the server, and behind it the configuration that is in force now. */
 import type { Server } from 'node:http';
-import type { CacheStore, Finished, Handler, Middleware, ProxyRequest } from '@headgate/core';
+import {
+  type CacheStore,
+  compose,
+  type Finished,
+  type Handler,
+  type Middleware,
+  type ProxyRequest,
+} from '@headgate/core';
 import { createServer, type ServerOptions } from '@headgate/core/server';
 import type { Tunnel } from '@headgate/core/upgrade';
 import { memoryStore } from '@headgate/store';
@@ -17,6 +24,8 @@ export interface GateParts {
     readonly layer: Middleware;
     readonly tunnel: (tunnel: Tunnel) => Tunnel;
   };
+  /** Stands in front of all sites, for what belongs to none of their layers. */
+  readonly front?: Middleware;
   /** Told of every exchange when it is over. */
   readonly finished?: (exchange: Finished) => void;
   /** Told of mistakes in the set-up that show in what passes, once each. */
@@ -37,6 +46,8 @@ export interface Gate extends Upkeep {
    * began, tunnels too. Rejects, and changes nothing, when it can't be opened.
    */
   reload(config: Config): Promise<void>;
+  /** The addresses behind that are in force, and whether each answered when it was asked last. */
+  readonly upstreams: Generation['upstreams'];
   /** Lets go of what the layers, the store and the upstreams hold. Call it when the servers are closed. */
   close(): Promise<void>;
 }
@@ -44,7 +55,7 @@ export interface Gate extends Upkeep {
 /** Builds a gate from what `toConfig` makes of a configuration. */
 export async function gate(
   config: Config,
-  { finished, measure, warn, store = memoryStore() }: GateParts = {},
+  { finished, measure, front, warn, store = memoryStore() }: GateParts = {},
 ): Promise<Gate> {
   const { onIgnored, onFinished } = warn ? warnings(warn) : {};
   let current = await openGeneration(config, store, onIgnored);
@@ -74,7 +85,10 @@ export async function gate(
   };
 
   const options: ServerOptions = {
-    handler: measure ? (request) => measure.layer(request, handler) : handler,
+    handler: compose(
+      [measure?.layer, front].filter((layer) => layer !== undefined),
+      handler,
+    ),
     tunnelFor: (request) => {
       const tunnel = current.tunnelFor(request);
       if (tunnel) entered.set(request, current.enter());
@@ -100,6 +114,7 @@ export async function gate(
     },
     purge: (what) => within(({ purge }) => purge(what)),
     warm: (url) => within(({ warm }) => warm(url)),
+    upstreams: () => current.upstreams(),
     reload: async (next) => {
       const before = current;
       const opened = await openGeneration(next, store, onIgnored);

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
 import { type Door, type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
+import { type Audience, audience } from './audience.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
 import { type Loading, load } from './config/load.ts';
@@ -13,6 +14,8 @@ import { type Listener, listen } from './listeners.ts';
 import { logging } from './logging.ts';
 import { collectYoungBuffers } from './memory.ts';
 import { reloading } from './reloading.ts';
+import { senders } from './sender.ts';
+import { openStatistics } from './statistics/statistics.ts';
 import { certificateLog } from './tls/certificate-log.ts';
 
 /** Milliseconds that requests under way have to finish when the daemon is asked to stop. */
@@ -39,15 +42,20 @@ export async function run(loading: Loading) {
   const stopCdnLog = cdnLog(log);
   const stopCertificateLog = certificateLog(log);
   const store = memoryStore();
-  const counted = config.admin || config.metrics ? await count() : undefined;
+  const senderOf = senders();
+  const asked = audience(config, senderOf);
+  const counted = config.admin || config.metrics ? await count(asked.of) : undefined;
+  const statistics = await openStatistics(config, { log, senderOf });
   const opened = await gate(config, {
     finished: (exchange) => {
       finished(exchange);
       counted?.finished(exchange);
+      statistics.finished(exchange);
     },
     warn,
     store,
     ...(counted && { measure: counted }),
+    front: statistics.layer,
   });
   const servers: Server[] = [];
   const doors: { readonly door: Door; readonly listener: Listener }[] = [];
@@ -56,16 +64,25 @@ export async function run(loading: Loading) {
     servers.push(server);
     doors.push({ door, listener: await listen(server, door.at) });
   }
-  counted?.watch({ servers, store });
+  counted?.watch({ servers, store, upstreams: opened.upstreams });
   counted?.reloaded(true);
   const started = { config, expanded, ...(file !== undefined && { file }) };
   const {
     inForce,
     again: reload,
     stop: stopReloading,
-  } = reloading(opened, loading, started, { log, ...(counted && { reloaded: counted.reloaded }) });
+  } = reloading(
+    async (next) => {
+      await opened.reload(next);
+      statistics.follow(next);
+      asked.follow(next);
+    },
+    loading,
+    started,
+    { log, ...(counted && { reloaded: counted.reloaded }) },
+  );
   const { purge, warm } = opened;
-  const parts = { inForce, store, purge, warm, reload, log };
+  const parts = { inForce, store, purge, warm, reload, log, reports: statistics.reports };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
   process.stderr.write(greeting(doors.map(urlOf), config, { file, metrics: admin.metrics }));
 
@@ -79,6 +96,7 @@ export async function run(loading: Loading) {
   await Promise.all(doors.map(({ listener }) => listener.stop(DRAIN)));
   await admin.stop(LAST_WORDS);
   await opened.close();
+  await statistics.close();
   stopCdnLog();
   stopCertificateLog();
   log.info('stopped');
@@ -86,9 +104,9 @@ export async function run(loading: Loading) {
 }
 
 /** Begins to count. Loaded where somebody can ask only: it is several MB. */
-async function count(): Promise<Counting> {
+async function count(audience: Audience['of']): Promise<Counting> {
   const { counting } = await import('./counting.ts');
-  return counting();
+  return counting(audience);
 }
 
 function urlOf({ door, listener }: { readonly door: Door; readonly listener: Listener }): string {

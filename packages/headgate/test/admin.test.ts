@@ -59,6 +59,7 @@ async function open(t: Test, written: WrittenConfig, parts: Partial<AdminParts> 
     warm: opened.warm,
     reload: async () => [],
     log,
+    reports: () => [],
     ...parts,
   });
   t.teardown(async () => {

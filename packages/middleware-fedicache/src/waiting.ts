@@ -9,6 +9,7 @@ import {
 } from '@headgate/core';
 import { readable } from './decoding.ts';
 import { decode } from './entry.ts';
+import { publish } from './events.ts';
 import type { Fill, Wanted } from './fill.ts';
 import type { Settings } from './options.ts';
 import type { Asking, Replies } from './replies.ts';
@@ -70,7 +71,9 @@ export function waitingRoom(
       }
     };
 
+    const { site } = asking.request;
     waiting += 1;
+    publish({ kind: 'waiting', site, change: 1 });
     const tooLong = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => tooLong.resolve(undefined), maxWait);
     try {
@@ -90,6 +93,7 @@ export function waitingRoom(
     } finally {
       isHere = false;
       waiting -= 1;
+      publish({ kind: 'waiting', site, change: -1 });
       clearTimeout(timer);
     }
   };

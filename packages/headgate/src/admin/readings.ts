@@ -1,6 +1,8 @@
 /** What the admin server tells: whether all is well, what is in force, how things are. */
 import type { MemoryStore } from '@headgate/store';
 import type { Loaded } from '../config/load.ts';
+import { jsonAnswer, pageAnswer } from '../statistics/answers.ts';
+import type { Report } from '../statistics/site-statistics.ts';
 import { VERSION } from '../version.ts';
 import { answer, text } from './answer.ts';
 import { isReady, type Reach, reach } from './reachable.ts';
@@ -21,6 +23,8 @@ export interface Readable {
   readonly store: Pick<MemoryStore, 'size' | 'bytes' | 'maxBytes'>;
   /** The metrics in Prometheus' text format. */
   readonly metrics?: () => Promise<string>;
+  /** What is known of each site. */
+  readonly reports: () => readonly Report[];
 }
 
 /** What anybody may read who gets to it: health, readiness, metrics. */
@@ -43,10 +47,15 @@ export function probes({ inForce, metrics }: Readable): Routes {
 }
 
 /** What an administrator reads besides. */
-export function readings({ inForce, store }: Readable): Routes {
+export function readings({ inForce, store, reports }: Readable): Routes {
   const started = Date.now();
   const look = together(() => reach(inForce().config));
+  const caching = 'no-store';
   return {
+    '/statistics': {
+      read: async () => pageAnswer(reports(), { json: '/statistics.json', caching }),
+    },
+    '/statistics.json': { read: async () => jsonAnswer(reports(), caching) },
     '/config': { read: async () => answer(200, withoutSecrets(inForce().expanded)) },
     '/status': {
       read: async () => {

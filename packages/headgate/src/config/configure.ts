@@ -28,7 +28,7 @@ export interface ChainEntry {
 export interface SiteConfig
   extends Pick<
     SiteSettings,
-    'upstream' | 'headers' | 'timeouts' | 'bodyLimit' | 'hsts' | 'routes'
+    'upstream' | 'headers' | 'timeouts' | 'bodyLimit' | 'hsts' | 'routes' | 'statistics'
   > {
   readonly name: string;
   /** Empty when every name is its own. */
@@ -44,6 +44,8 @@ export interface Config extends Pick<ConfigSettings, 'log' | 'scheme' | 'watch' 
   /** Absolute, as is the file in `log`. */
   readonly errorPage?: string;
   readonly admin?: Admin;
+  /** The folder of what must survive a restart, absolute. */
+  readonly state: string;
   /** Addresses from which PURGE is obeyed. */
   readonly purgeFrom: readonly string[];
   readonly trusted: Trusted;
@@ -100,6 +102,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     ...(errorPage !== undefined && { errorPage: resolve(folder, errorPage) }),
     ...(admin && { admin }),
     ...(metrics && { metrics }),
+    state: resolve(folder, settings.state ?? defaultState()),
     purgeFrom: purge?.from ?? [],
     trusted,
     sites,
@@ -116,6 +119,11 @@ export async function toConfig(written: WrittenConfig, folder = process.cwd()): 
   const { faults, config } = await configure(written, folder);
   if (config) return config;
   throw new TypeError(faults.map(({ path, message }) => `${toText(path)}: ${message}`).join('\n'));
+}
+
+/** systemd's folder for the service (the first, of several), else one beside the configuration. */
+function defaultState(): string {
+  return process.env.STATE_DIRECTORY?.split(':', 1)[0] || 'headgate-state';
 }
 
 function expand(written: WrittenConfig): WrittenConfig {

@@ -83,6 +83,12 @@ export const VARIABLES: readonly Variable[] = [
     read: flag,
   },
   {
+    name: 'HEADGATE_STATISTICS',
+    path: ['sites', 0, 'statistics'],
+    describes: 'A path of the site with a page of its statistics.',
+    read: asIs,
+  },
+  {
     name: 'HEADGATE_LISTEN',
     path: ['listen'],
     describes:

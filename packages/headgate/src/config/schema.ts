@@ -125,6 +125,11 @@ export const schema = z.strictObject({
     .describe(
       'Where `/metrics`, `/healthz` and `/readyz` are for everybody who can get there: `127.0.0.1:9091`. Default: nowhere.',
     ),
+  state: values.place
+    .optional()
+    .describe(
+      'The folder of what must survive a restart. Default: `$STATE_DIRECTORY`, else `headgate-state`.',
+    ),
   purge: z
     .strictObject({
       from: z
