@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { Argument, Command, CommanderError } from 'commander';
 import { stringify } from 'yaml';
 import { addAdminCommands } from './admin/commands.ts';
+import { addAgentsCommand } from './agents/command.ts';
 import type { Path } from './config/faults.ts';
 import { toJsonSchema } from './config/json-schema.ts';
 import { DEFAULT_FILE, load } from './config/load.ts';
@@ -87,6 +88,7 @@ program
   });
 
 addAdminCommands(program);
+addAgentsCommand(program);
 
 try {
   await program.parseAsync();
