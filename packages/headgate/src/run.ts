@@ -62,7 +62,8 @@ export async function run(loading: Loading) {
     stop: stopReloading,
   } = reloading(opened, loading, started, { log, ...(counted && { reloaded: counted.reloaded }) });
   const { purge, warm } = opened;
-  const parts = { inForce, store, purge, warm, reload, log };
+  let isStopping = false;
+  const parts = { inForce, store, purge, warm, reload, log, isStopping: () => isStopping };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
   process.stderr.write(greeting(listeners, config, { file, metrics: admin.metrics }));
 
@@ -71,6 +72,7 @@ export async function run(loading: Loading) {
     process.once('SIGINT', resolve);
     onCrash(log, DRAIN, () => resolve('crash'));
   });
+  isStopping = true;
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
   await Promise.all(listeners.map(({ stop }) => stop(DRAIN)));

@@ -5,6 +5,7 @@ import { loadPlugin } from '../plugins.ts';
 import { expandSite } from '../presets/expand.ts';
 import { crossCheck, nameFor } from './cross-checks.ts';
 import { type Fault, type Path, partAt, toFaults, toText } from './faults.ts';
+import { checkNamedFiles } from './named-files.ts';
 import {
   type Admin,
   read,
@@ -68,7 +69,10 @@ export async function configure(written: unknown, folder: string): Promise<Confi
   const isSound = faults.length === 0;
   const expanded = isSound ? expand(written as WrittenConfig) : written;
   const chains = await chainsOf(expanded, written, folder, faults);
-  if (!isSound) return { faults };
+  if (!isSound) {
+    checkNamedFiles(written, folder, faults);
+    return { faults };
+  }
 
   const settings = schema.parse(expanded);
   const trusted = readTrusted(settings.trusted, folder, faults);
