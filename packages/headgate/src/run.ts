@@ -91,9 +91,10 @@ async function count(): Promise<Counting> {
 
 function greeting(
   listeners: readonly Listener[],
-  { sites }: Config,
+  config: Config,
   { file, metrics }: { readonly file: string | undefined; readonly metrics: Place | undefined },
 ): string {
+  const { sites } = config;
   const [url, ...more] = listeners.map(({ address }) => toUrl(address));
   const fronts = sites.map(({ name, upstream, routes }) => {
     const to = upstream?.to.join(', ') ?? routes.map(({ path }) => path).join(', ');
@@ -102,8 +103,21 @@ function greeting(
   return `Headgate stands in front of ${fronts.join(', ')}${file ? `, as ${file} says` : ''}.
 
   Look:  ${[url, ...more].join(', ')}
-  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${url}/
+  Try:   curl -i ${fetcherFields(config)} -A '${MASTODON}' ${url}/
          That is what a fediverse server sees of your front page: its head, from memory the second time.
 ${metrics && 'port' in metrics ? `  Metrics: ${toUrl(metrics)}/metrics\n` : ''}
 `;
+}
+
+/** What a fetcher says, as curl takes it: the name of a site, and https where a proxy here tells so. */
+function fetcherFields({ sites, trusted, scheme }: Config): string {
+  const [name] = sites.flatMap(({ hosts }) => hosts).filter((host) => !host.includes('*'));
+  const isTold = scheme === undefined && trusted.proxies.includes('loopback');
+  return [
+    ...(name ? [`Host: ${name}`] : []),
+    ...(isTold ? ['X-Forwarded-Proto: https'] : []),
+    'Accept: text/html',
+  ]
+    .map((line) => `-H '${line}'`)
+    .join(' ');
 }

@@ -37,6 +37,7 @@ t.test('init, check and run in an empty folder carry what Mastodon needs', async
   child.stderr.on('data', (chunk) => (said.err += chunk));
   const look = /Look:\s+http:\/\/127\.0\.0\.1:(\d+)/;
   for (let i = 0; i < 15 && !look.test(said.err); i++) await until(() => look.test(said.err));
+  t.match(said.err, /Try: +curl -i -H 'X-Forwarded-Proto: https' -H 'Accept: text\/html'/);
   const port = Number(look.exec(said.err)?.[1]);
 
   /** A request as the proxy in front sends it, which ended TLS. */
