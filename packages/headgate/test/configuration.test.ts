@@ -106,6 +106,7 @@ t.test(
         'headgate.yaml:13:29: sites[0].routes[1].status',
         'headgate.yaml:14:31: sites[0].routes[2].redirect',
         'headgate.yaml:15:29: sites[0].routes[3].status',
+        'headgate.yaml:15:41: sites[0].routes[3].files',
         'headgate.yaml:16:9: sites[0].routes[4].path',
         'headgate.yaml:16:27: sites[0].routes[4].upstream.to',
         'headgate.yaml:16:31: sites[0].routes[4].upstream.keepalive',
@@ -167,10 +168,12 @@ t.test('the files that it names are read, and what is wrong in them is told', as
       { secret: { ...secret, file: 'no' } },
     ],
     errorPage: 'no.html',
+    log: { file: 'nowhere/access.log' },
     admin: { listen: ':0', tokenFile: 'no-token' },
     sites: [
       { upstream: { to: UPSTREAM, ca: 'list' } },
       { hosts: ['b'], routes: [{ path: '/', upstream: { to: UPSTREAM, ca: 'no.pem' } }] },
+      { hosts: ['c'], preset: 'site', upstream: UPSTREAM, routes: [{ path: '/', files: 'list' }] },
     ],
   };
   const told = async (config: unknown) =>
@@ -186,6 +189,8 @@ t.test('the files that it names are read, and what is wrong in them is told', as
     /^admin\.tokenFile: can't be read: ENOENT/,
     /^sites\.0\.upstream\.ca: holds no certificates in PEM/,
     /^sites\.1\.routes\.0\.upstream\.ca: can't be read: ENOENT/,
+    /^sites\.2\.routes\.0\.files: must be a folder, got "list"/,
+    /^log\.file: must be in a folder that is there/,
   ];
   const faults = await told(written);
   t.match(faults, inFiles);
@@ -289,12 +294,14 @@ t.test('settings of a site have no place in a file with two', async (t) => {
 t.test('what does not fit together is told', async (t) => {
   const cdn = 'https://cdn.example';
   const closed = { path: '/', status: 404 };
+  const named = { upstream: UPSTREAM, hosts: ['a.example'] };
   const rows: [site: object, problem: RegExp][] = [
     [{ preset: 'mastodon', upstream: UPSTREAM }, /^streaming: is missing.*HEADGATE_STREAMING/],
     [{ upstream: UPSTREAM, streaming: UPSTREAM }, /^streaming: is for the preset mastodon/],
     [{ upstream: UPSTREAM, cdnPaths: ['/a/'] }, /^cdnPaths: leads nowhere/],
     [{ upstream: UPSTREAM, cdn }, /^cdn: is for nothing/],
     [{ upstream: UPSTREAM, preset: 'site', cdn, middleware: [] }, /^cdn: has no effect beside mid/],
+    [{ ...named, cdn: 'https://A.example:443/x', cdnPaths: ['/b/'] }, /^cdn: is this site itself/],
     [{ routes: [{ ...closed, path: '/a' }] }, /^upstream: is missing/],
     [{ routes: [closed, { path: '/a' }] }, /^routes\.1: leads nowhere/],
   ];

@@ -69,10 +69,8 @@ export async function configure(written: unknown, folder: string): Promise<Confi
   const isSound = faults.length === 0;
   const expanded = isSound ? expand(written as WrittenConfig) : written;
   const chains = await chainsOf(expanded, written, folder, faults);
-  if (!isSound) {
-    checkNamedFiles(written, folder, faults);
-    return { faults };
-  }
+  checkNamedFiles(written, folder, faults);
+  if (faults.length > 0) return { faults };
 
   const settings = schema.parse(expanded);
   const trusted = readTrusted(settings.trusted, folder, faults);

@@ -1,11 +1,14 @@
-/** The files that a configuration names which isn't right: what is wrong with them is told with the rest. */
+/** The files and folders that a configuration names: what is wrong with them is told with the rest. */
+import { statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { type Fault, type Path, partAt } from './faults.ts';
 import { read, readAdmin, readCertificates, readTrusted } from './read.ts';
 import { adminSchema, schema } from './schema.ts';
 import { site as siteSchema } from './site-schema.ts';
+import { place } from './values.ts';
 
-/** Adds the faults of all files that are named where `written` is right. */
+/** Adds the faults of all files that are named, wherever `written` is right. */
 export function checkNamedFiles(written: unknown, folder: string, faults: Fault[]): void {
   const part = <T>(at: Path, shape: z.ZodType<T>): T | undefined =>
     shape.safeParse(partAt(written, at)).data;
@@ -30,5 +33,19 @@ export function checkNamedFiles(written: unknown, folder: string, faults: Fault[
       const at = [...asker, 'upstream'];
       const upstream = part(at, siteSchema.shape.upstream);
       if (upstream) readCertificates(upstream, folder, at, faults);
+      const served = part([...asker, 'files'], place);
+      if (served !== undefined && !isFolder(resolve(folder, served)))
+        faults.push({ path: [...asker, 'files'], message: `must be a folder, got "${served}"` });
     }
+
+  const log = part(['log', 'file'], place);
+  if (log !== undefined && !isFolder(dirname(resolve(folder, log))))
+    faults.push({
+      path: ['log', 'file'],
+      message: `must be in a folder that is there, got "${log}"`,
+    });
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
