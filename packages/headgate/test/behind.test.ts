@@ -1,5 +1,6 @@
 /** The snippets of docs/behind.md as they are, but for ports, in front of a stand-in for Mastodon. */
 import { once } from 'node:events';
+import { request } from 'node:http';
 import { gate, toConfig } from 'headgate';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
@@ -78,6 +79,29 @@ t.test('behind nginx', { skip: peers.withoutNginx }, async (t) => {
     .replace(/# ssl_certificate .*/, `ssl_certificate ${cert}; ssl_certificate_key ${key};`);
   await peers.nginx(t, port, changed);
   await assertRight(t, port, inner);
+});
+
+t.test('in front of nginx', { skip: peers.withoutNginx }, async (t) => {
+  const behind = await web(t);
+  const port = await peers.freePort();
+  const [, trusting = '', handing = ''] =
+    /^- nginx: `([^`]+)`[^`]*`([^`]+)`/m.exec(peers.text('behind.md')) ?? [];
+  const fields = `${handing} proxy_set_header X-Forwarded-For $remote_addr;`;
+  const location = `location / { proxy_pass ${behind.url}; proxy_set_header Host $http_host; ${fields} }`;
+  await peers.nginx(t, port, `server { listen 127.0.0.1:${port}; ${trusting} ${location} }`);
+  const site = { upstream: `http://127.0.0.1:${port}` };
+  const opened = await gate(await toConfig({ scheme: 'https', sites: [site] }));
+  t.teardown(() => opened.close());
+  const front = await listen(t, opened.server());
+  const options = { port: front, host: '127.0.0.1', localAddress: '127.0.0.2', agent: false };
+  const req = request({
+    ...options,
+    headers: { host: HOST, 'x-forwarded-for': '192.0.2.1' },
+  }).end();
+  const [res] = await once(req, 'response');
+  res.resume();
+  t.equal(res.statusCode, 200, 'no redirect to itself');
+  t.match(behind.asked, [{ headers: { host: HOST, 'x-forwarded-for': '127.0.0.2' } }]);
 });
 
 t.test('behind Caddy', { skip: peers.withoutCaddy }, async (t) => {

@@ -45,15 +45,20 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** A document. */
+export function text(document: string): string {
+  return readFileSync(new URL(`../../../docs/${document}`, import.meta.url), 'utf8');
+}
+
 /** The code blocks of a document in one language, in order: of all of it, or below headings. */
 export function blocks(document: string, language: string, ...headings: string[]): string[] {
-  let text = readFileSync(new URL(`../../../docs/${document}`, import.meta.url), 'utf8');
+  let part = text(document);
   for (const heading of headings) {
-    const [, hashes = '', below = ''] = text.split(new RegExp(`^(#+) ${heading}$`, 'm'));
-    [text = ''] = below.split(new RegExp(`^#{1,${hashes.length}} `, 'm'));
+    const [, hashes = '', below = ''] = part.split(new RegExp(`^(#+) ${heading}$`, 'm'));
+    [part = ''] = below.split(new RegExp(`^#{1,${hashes.length}} `, 'm'));
   }
   return Array.from(
-    text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm')),
+    part.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm')),
     ([, block = '']) => block,
   );
 }
@@ -92,7 +97,7 @@ async function started(t: Test, port: number, child: ChildProcess): Promise<void
     if (child.exitCode === null) await once(child, 'exit');
   });
   const isOver = () => child.exitCode !== null;
-  for (let i = 0; i < 500 && !isOver() && !(await isListening(port)); i++) await sleep(20);
+  for (let i = 0; i < 1500 && !isOver() && !(await isListening(port)); i++) await sleep(20);
   t.ok(
     !isOver() && (await isListening(port)),
     `${child.spawnfile} listens${isOver() ? `: ${said}` : ''}`,

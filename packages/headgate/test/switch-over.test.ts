@@ -238,7 +238,7 @@ async function machine(t: Test) {
     commands: (...headings: string[]) =>
       peers.blocks('switch-over.md', 'sh', ...headings).map((block) => () => shell(block)),
     up: async (port = Number(ports[8080])) => {
-      for (let i = 0; i < 500 && !(await peers.isListening(port)); i++) await sleep(20);
+      for (let i = 0; i < 1500 && !(await peers.isListening(port)); i++) await sleep(20);
     },
     /** How a request for a page that nobody asked for yet came to the application. */
     asked: async (headers: Fields) => {
