@@ -82,7 +82,10 @@ export async function run(loading: Loading) {
     { log, ...(counted && { reloaded: counted.reloaded }) },
   );
   const { purge, warm } = opened;
-  const parts = { inForce, store, purge, warm, reload, log, reports: statistics.reports };
+  let isStopping = false;
+  const { reports } = statistics;
+  const stopping = { isStopping: () => isStopping };
+  const parts = { inForce, store, purge, warm, reload, log, reports, ...stopping };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
   process.stderr.write(greeting(doors.map(urlOf), config, { file, metrics: admin.metrics }));
 
@@ -91,6 +94,7 @@ export async function run(loading: Loading) {
     process.once('SIGINT', resolve);
     onCrash(log, DRAIN, () => resolve('crash'));
   });
+  isStopping = true;
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
   await Promise.all(doors.map(({ listener }) => listener.stop(DRAIN)));
@@ -114,19 +118,33 @@ function urlOf({ door, listener }: { readonly door: Door; readonly listener: Lis
 }
 
 function greeting(
-  urls: readonly string[],
-  { sites }: Config,
+  [url, ...more]: readonly string[],
+  config: Config,
   { file, metrics }: { readonly file: string | undefined; readonly metrics: Place | undefined },
 ): string {
+  const { sites } = config;
   const fronts = sites.map(({ name, upstream, routes }) => {
     const to = upstream?.to.join(', ') ?? routes.map(({ path }) => path).join(', ');
     return sites.length > 1 ? `${name} (${to})` : to;
   });
   return `Headgate stands in front of ${fronts.join(', ')}${file ? `, as ${file} says` : ''}.
 
-  Look:  ${urls.join(', ')}
-  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${urls[0]}/
+  Look:  ${[url, ...more].join(', ')}
+  Try:   curl -i ${fetcherFields(config)} -A '${MASTODON}' ${url}/
          That is what a fediverse server sees of your front page: its head, from memory the second time.
 ${metrics && 'port' in metrics ? `  Metrics: ${toUrl(metrics)}/metrics\n` : ''}
 `;
+}
+
+/** What a fetcher says, as curl takes it: the name of a site, and https where a proxy here tells so. */
+function fetcherFields({ sites, trusted, scheme }: Config): string {
+  const [name] = sites.flatMap(({ hosts }) => hosts).filter((host) => !host.includes('*'));
+  const isTold = scheme === undefined && trusted.proxies.includes('loopback');
+  return [
+    ...(name ? [`Host: ${name}`] : []),
+    ...(isTold ? ['X-Forwarded-Proto: https'] : []),
+    'Accept: text/html',
+  ]
+    .map((line) => `-H '${line}'`)
+    .join(' ');
 }

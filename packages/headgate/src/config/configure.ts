@@ -6,6 +6,7 @@ import { loadPlugin } from '../plugins.ts';
 import { expandSite } from '../presets/expand.ts';
 import { crossCheck, nameFor } from './cross-checks.ts';
 import { type Fault, type Path, partAt, toFaults, toText } from './faults.ts';
+import { checkNamedFiles } from './named-files.ts';
 import {
   type Admin,
   read,
@@ -75,7 +76,8 @@ export async function configure(written: unknown, folder: string): Promise<Confi
   const isSound = faults.length === 0;
   const expanded = isSound ? expand(written as WrittenConfig) : written;
   const chains = await chainsOf(expanded, written, folder, faults);
-  if (!isSound) return { faults };
+  checkNamedFiles(written, folder, faults);
+  if (faults.length > 0) return { faults };
 
   const settings = schema.parse(expanded);
   const trusted = readTrusted(settings.trusted, folder, faults);

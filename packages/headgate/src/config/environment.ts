@@ -127,6 +127,30 @@ export const VARIABLES: readonly Variable[] = [
     read: asIs,
   },
   {
+    name: 'HEADGATE_LOG_FORMAT',
+    path: ['log', 'format'],
+    describes: '`json`, `pretty` or `combined`.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_LOG_FILE',
+    path: ['log', 'file'],
+    describes: 'The file that lines are added to, in place of standard output.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_LOG_QUERY',
+    path: ['log', 'query'],
+    describes: '`true` logs queries too.',
+    read: flag,
+  },
+  {
+    name: 'HEADGATE_LOG_CLIENT',
+    path: ['log', 'client'],
+    describes: 'Addresses of clients: `truncated`, `full` or `off`.',
+    read: asIs,
+  },
+  {
     name: 'HEADGATE_ADMIN',
     path: ['admin', 'listen'],
     describes: 'Where the admin server listens: `unix:PATH` or `HOST:PORT`.',
