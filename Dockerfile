@@ -20,7 +20,7 @@ WORKDIR /etc/headgate
 ENV STATE_DIRECTORY=/var/lib/headgate \
     HEADGATE_ADMIN=unix:/var/lib/headgate/admin.sock
 VOLUME /var/lib/headgate
-EXPOSE 80
+EXPOSE 80 443
 # A number, so that Kubernetes sees that it isn't root.
 USER 10001:10001
 # `headgate status` would do, but takes half a second of a processor each time.

@@ -3,8 +3,10 @@ import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -14,6 +16,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
+import { certificate, withoutOpenssl } from '../packages/headgate/test/certificates.ts';
 import { skip as noPrometheus, promtool } from '../packages/metrics/test/prometheus.ts';
 
 /** A service as `docker-compose config` prints it. */
@@ -47,7 +50,8 @@ const APPLICATIONS = {
 };
 
 const skip =
-  spawnSync('docker-compose', ['version']).status !== 0 && 'apt-get install docker-compose';
+  withoutOpenssl ||
+  (spawnSync('docker-compose', ['version']).status !== 0 && 'apt-get install docker-compose');
 
 for (const [application, own] of Object.entries(APPLICATIONS))
   t.test(`in front of ${application}`, { skip }, async (t) => {
@@ -62,23 +66,32 @@ for (const [application, own] of Object.entries(APPLICATIONS))
 
     await t.test('what is mounted is there', async (t) => {
       t.ok(existsSync(join(headgate.build?.context ?? '', 'Dockerfile')));
-      const sources = Object.values(services).flatMap(({ volumes = [] }) =>
-        volumes.map((volume) => volume.split(':')[0] ?? '').filter((path) => path.startsWith('/')),
-      );
-      t.equal(sources.length, 5);
-      for (const source of sources) t.ok(existsSync(source), source);
-      const [, volume] = headgate.volumes?.[0]?.split(':') ?? [];
-      t.match(read('Dockerfile'), `\nVOLUME ${volume}\n`);
+      const mounts = Object.values(services).flatMap(mountsOf);
+      t.equal(mounts.length, 6);
+      for (const { source } of mounts) t.ok(existsSync(source), source);
+      const [, volume] = read('Dockerfile').match(/^VOLUME (.*)$/m) ?? [];
+      t.ok(headgate.volumes?.includes(`headgate:${volume}:rw`));
     });
 
     await t.test('Headgate understands every variable', async (t) => {
       const check = [...CLI, 'check', join(ROOT, 'ops/container.yaml'), '--expand'];
-      const { environment: env = {} } = headgate;
+      const env = Object.fromEntries(
+        Object.entries(headgate.environment ?? {}).map(([name, value = '']) => [
+          name,
+          mountsOf(headgate).reduce(
+            (path, { source, target }) => path.replace(`${target}/`, `${source}/`),
+            value,
+          ),
+        ]),
+      );
       const { stdout, stderr } = spawnSync(process.execPath, check, { env, encoding: 'utf8' });
       t.equal(stderr, '');
       const { listen, metrics, sites } = parse(stdout);
-      const places = [listen].flat().map((place) => new URL(`tcp://all${place}`).port);
-      t.same(portsOf(headgate), places.map(Number), 'what is published is listened at');
+      t.same(
+        portsOf(headgate),
+        [listen].flat().map((place) => Number(/:(\d+)$/.exec(place)?.[1])),
+        'what is published is listened at',
+      );
       const [{ upstream, routes = [] }] = sites;
       const origins = [upstream, ...routes.map((route: { upstream?: string }) => route.upstream)];
       const urls = origins.filter(Boolean).map((origin) => new URL(origin.to ?? origin));
@@ -121,10 +134,7 @@ for (const [application, own] of Object.entries(APPLICATIONS))
     await t.test('Prometheus understands what is mounted', { skip: noPrometheus }, async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'headgate-compose-'));
       t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-      for (const volume of prometheus.volumes ?? []) {
-        const [source = '', target = ''] = volume.split(':');
-        if (source.startsWith('/')) cpSync(source, join(folder, target));
-      }
+      for (const { source, target } of mountsOf(prometheus)) cpSync(source, join(folder, target));
       const { status, said } = promtool([
         'check',
         'config',
@@ -143,6 +153,10 @@ function merged(t: Test, application: string, own: object): Model {
   const ours = 'compose.override.yml';
   cpSync(join(ROOT, 'examples', application, ours), join(folder, ours));
   symlinkSync(ROOT, join(folder, 'headgate'));
+  mkdirSync(join(folder, 'certificates'));
+  const { cert, key } = certificate(folder, application, ['social.example']);
+  renameSync(cert, join(folder, 'certificates/fullchain.pem'));
+  renameSync(key, join(folder, 'certificates/privkey.pem'));
   const config = ['-f', 'docker-compose.yml', '-f', ours, '--profile', 'monitoring', 'config'];
   const options = { cwd: folder, encoding: 'utf8' } as const;
   const { status, stdout, stderr } = spawnSync('docker-compose', config, options);
@@ -155,6 +169,14 @@ function portsOf({ ports = [] }: Service): number[] {
   return ports.map((port) =>
     typeof port === 'string' ? Number(/(\d+)\/tcp$/.exec(port)?.[1]) : port.target,
   );
+}
+
+/** What a service sees of the files around it. */
+function mountsOf({ volumes = [] }: Service): { source: string; target: string }[] {
+  return volumes
+    .map((volume) => volume.split(':'))
+    .map(([source = '', target = '']) => ({ source, target }))
+    .filter(({ source }) => source.startsWith('/'));
 }
 
 function networksOf({ networks }: Service): string[] {
