@@ -20,7 +20,7 @@ import { listen } from '../../core/test/wire.ts';
 import { shimmed } from './http-cache-tests/shim.ts';
 
 /** A machine that is busy may take longer for a hundred pages at once than a fetcher waits. */
-const OPTIONS = { respect: 'strict', maxWait: 60_000 } as const;
+const OPTIONS = { respect: 'strict', waitTimeout: 60_000 } as const;
 
 type Results = Record<string, string>;
 
