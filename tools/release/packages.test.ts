@@ -1,15 +1,26 @@
 /** What is published: every package is packed, looked at and used. `npm run test:packages`. */
-import { readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { checkPackage } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import t from 'tap';
+import { project } from './project.ts';
 import { tarballs } from './tarballs.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-const packed = await tarballs(t.testdir());
+/** Outside the workspace, where nothing else could be found. */
+const folder = mkdtempSync(join(tmpdir(), 'headgate-packages-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+
+const packed = await tarballs(join(folder, 'packed'));
+const { nodes, run, start } = await project(join(folder, 'project'), packed);
 
 t.test('every package is packed', async (t) => {
   const folders = readdirSync(join(ROOT, 'packages'));
@@ -59,5 +70,39 @@ for (const { name, bytes, contents, files, read } of packed) {
       ),
       [],
     );
+  });
+}
+
+t.test('a program that uses every package type-checks', async (t) => {
+  t.equal(await run('tsc', ['-p', 'esm']), '', 'nodenext, as an ES module');
+  t.equal(await run('tsc', ['-p', 'cjs']), '', 'nodenext, as CommonJS');
+  const bundler = ['--module', 'preserve', '--moduleResolution', 'bundler', '--noEmit'];
+  t.equal(await run('tsc', ['-p', 'esm', ...bundler]), '', 'bundler');
+});
+
+for (const [name, node] of Object.entries(nodes)) {
+  const skip = node === undefined && `there is no ${name} for this machine in the registry`;
+  t.test(`it runs on ${name}`, { skip }, async (t) => {
+    for (const kind of ['esm', 'cjs'])
+      t.match(await run('node', [`${kind}/program.js`], node), /^4 applications ran on Node 2[46]/);
+  });
+
+  t.test(`the daemon runs on ${name}`, { skip }, async (t) => {
+    t.equal(
+      await run('npx', ['--no-install', 'headgate', '--version'], node),
+      `${packed[0]?.version}\n`,
+    );
+    const site = createServer((req, res) => res.end(`asked for ${req.url}`));
+    site.listen(0, '127.0.0.1');
+    await once(site, 'listening');
+    t.teardown(() => site.close());
+    const behind = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+    const daemon = ['--no-install', 'headgate', behind, '--listen', '127.0.0.1:0'];
+    const { said, kill } = start('npx', daemon, node);
+    t.teardown(kill);
+    const url = () => /Look: +(\S+)/.exec(said())?.[1];
+    for (let i = 0; i < 600 && !url(); i++) await setTimeout(50);
+    const answer = await fetch(`${url()}/a%2Fb`, { signal: AbortSignal.timeout(10_000) });
+    t.equal(await answer.text(), 'asked for /a%2Fb', said());
   });
 }
