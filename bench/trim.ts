@@ -97,7 +97,7 @@ function used(): number {
 }
 
 async function trimmed(page: Buffer, keep: 'metadata' | 'head'): Promise<unknown> {
-  return trim(Readable.from(piecesOf(page)), { keep, scan: SCAN, maxPage: 256 * 1024 });
+  return trim(Readable.from(piecesOf(page)), { keep, maxScan: SCAN, maxPage: 256 * 1024 });
 }
 
 /** What no trimmer can do without: latin1 text of the bytes, and a look at each token. */

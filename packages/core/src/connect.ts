@@ -26,7 +26,7 @@ import { errorResponse, send } from './send.ts';
 export type ConnectMiddleware = (
   req: IncomingMessage,
   res: ServerResponse,
-  next: (error?: unknown) => void,
+  next: (error?: Error) => void,
 ) => void;
 
 /** How a middleware is run inside an application. */
@@ -139,7 +139,7 @@ export function toConnect(
       else if (isAsked && askedBelow) outlet.destroy(error);
       else if (isGone() && (isAsked || error.code === 'CLIENT_GONE')) return;
       else if (isAsked) answer(errorResponse(error), false);
-      else next(cause);
+      else next(cause instanceof Error ? cause : error);
     });
   };
 }

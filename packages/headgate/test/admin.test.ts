@@ -661,7 +661,7 @@ t.test('status and configuration tell no secrets', async (t) => {
       layers: [
         {
           use: 'x',
-          secret: { field: 'X-Pull', value: 's' },
+          secret: { header: 'X-Pull', value: 's' },
           apiKey: 's',
           password: 12,
           keys: ['s'],
@@ -676,7 +676,7 @@ t.test('status and configuration tell no secrets', async (t) => {
       layers: [
         {
           use: 'x',
-          secret: { field: 'X-Pull', value: '***' },
+          secret: { header: 'X-Pull', value: '***' },
           apiKey: '***',
           password: '***',
           keys: ['***'],

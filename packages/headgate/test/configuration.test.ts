@@ -121,7 +121,7 @@ t.test(
     );
     const told = (path: string) => problems.find((line) => line.includes(`: ${path}: `)) ?? '';
     t.match(told('sites[0].preset'), /did you mean mastodon\?$/);
-    t.match(told('sites[0].bodyLimit'), /like 64KiB, 99MiB or 1GB$/);
+    t.match(told('sites[0].bodyLimit'), /like 64KiB, 99MiB or 1GB, or a number of bytes$/);
     t.match(told('sites[0].routes[1].status'), /must be 403, 404, 410, got 405$/);
     t.match(told('sites[0].routes[3].status'), /keep one of files, status$/);
     t.match(told('sites[0].routes[4].upstream.keepalive'), /did you mean keepAlive\?$/);

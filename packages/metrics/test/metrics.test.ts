@@ -127,7 +127,7 @@ t.test('fills that fail, are not cut or are cut short are told apart; so are fau
   };
   const site = upstream(({ url }) => answers[url] ?? {});
   const store = { ...memoryStore(), get: () => Promise.reject(new Error('gone')) };
-  const { middleware } = fedicache({ scan: 1024 }, { store });
+  const { middleware } = fedicache({ maxScan: 1024 }, { store });
   for (const url of Object.keys(answers))
     await middleware(aRequest({ url, headers: asMastodon }), site);
 
@@ -136,7 +136,7 @@ t.test('fills that fail, are not cut or are cut short are told apart; so are fau
   t.equal(fills('outcome="failed",reason=""'), 1);
   t.equal(fills('outcome="whole",reason="type"'), 1);
   t.equal(fills('outcome="page",reason=""'), 1);
-  t.equal(counted['headgate_preview_truncated_total{site="test",limit="scan"}'], 1);
+  t.equal(counted['headgate_preview_truncated_total{site="test",limit="maxScan"}'], 1);
   t.equal(counted['headgate_store_faults_total{operation="get"}'], 3);
 });
 

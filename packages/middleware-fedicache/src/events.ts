@@ -35,7 +35,7 @@ export interface Filled {
   /** Why it is whole: `origin-forbids`, `status`, `type`, `download`, `coding`, `charset`, `markup`. */
   readonly reason?: string;
   /** What of the page was left out for its size: its end, or survivors that were too much. */
-  readonly limit?: 'scan' | 'maxPage';
+  readonly limit?: 'maxScan' | 'maxPage';
   readonly error?: HeadgateError;
 }
 

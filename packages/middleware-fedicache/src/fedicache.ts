@@ -78,7 +78,7 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   const classify = classifier([...agents, ...(settings.previewBots ? PREVIEW_BOTS : [])]);
   const isIgnored = ignoring(settings.ignoredQuery);
   const fill = filler(settings, { now, random });
-  const reply = replies(now, Math.max(1, Math.ceil(settings.maxWait / 1000)));
+  const reply = replies(now, Math.max(1, Math.ceil(settings.waitTimeout / 1000)));
   const wait = waitingRoom(settings, { store, fill, reply, now });
   const prefix = keyPrefix(settings);
   const keyOf = (target: Target) => prefix + toText(target);

@@ -81,7 +81,7 @@ export function filler(settings: Settings, { now, random }: FillParts): Fill {
     };
 
     const deadline = deadlineIn(settings.fillTimeout);
-    if (isBorrowed) deadline.follow(request.signal(), settings.maxWait / 2);
+    if (isBorrowed) deadline.follow(request.signal(), settings.waitTimeout / 2);
     try {
       const asked = ask(canonical(request, target, settings, deadline.signal));
       const response = await deadline.before(asked);

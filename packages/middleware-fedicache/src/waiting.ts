@@ -24,11 +24,11 @@ export interface WaitingParts {
 
 /**
  * Gives the function that answers one who must wait, with what a fill brings, its own or another's.
- * After `maxWait`, and at once if `maxWaiting` wait or are in line already, it answers with the stale
+ * After `waitTimeout`, and at once if `maxWaiting` wait or are in line already, it answers with the stale
  * page, else 503; the fill goes on.
  */
 export function waitingRoom(
-  { maxWait, maxWaiting }: Settings,
+  { waitTimeout, maxWaiting }: Settings,
   { store, fill, reply, now }: WaitingParts,
 ): (
   key: string,
@@ -75,7 +75,7 @@ export function waitingRoom(
     waiting += 1;
     publish({ kind: 'waiting', site, change: 1 });
     const tooLong = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => tooLong.resolve(undefined), maxWait);
+    const timer = setTimeout(() => tooLong.resolve(undefined), waitTimeout);
     try {
       const bytes = await Promise.race([fetchUntilDone(), tooLong.promise]);
       const entry = bytes && decode(bytes);

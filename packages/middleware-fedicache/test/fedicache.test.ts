@@ -539,7 +539,7 @@ t.test('many who ask at once are one request', async (t) => {
 
 t.test('who waits for too long is sent away; the fill goes on, and is kept', async (t) => {
   const origin = heldOrigin();
-  const { middleware, store } = layer({ maxWait: 20 });
+  const { middleware, store } = layer({ waitTimeout: 20 });
   const early = await Promise.all(
     Array.from({ length: 50 }, () => middleware(preview(), origin.handler)),
   );
@@ -567,7 +567,7 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
     collapse: (key: string, make: (keep: Keep) => Promise<Buffer>) =>
       working.collapse(key, () => make(hangs)),
   };
-  const late = layer({ maxWait: 20 }, { store: slow });
+  const late = layer({ waitTimeout: 20 }, { store: slow });
   const other = new Readable({ read: () => {} });
   const forbidden = html('', { body: other, headers: { 'cache-control': 'no-store' } });
   t.equal((await late.middleware(preview(), upstream(forbidden))).status, 503);
@@ -576,7 +576,7 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
 
 t.test('who was sent away does not ask again when the first client leaves', async (t) => {
   const origin = heldOrigin();
-  const { middleware } = layer({ maxWait: 20 });
+  const { middleware } = layer({ waitTimeout: 20 });
   const answers = [1, 2].map(() => middleware(preview(), origin.handler));
   for (const answer of answers) t.equal((await answer).status, 503);
   origin.fail(new HeadgateError('CLIENT_GONE', 'left'));
@@ -612,7 +612,7 @@ t.test('only so many may wait, and only so many pages are fetched at once', asyn
 
 t.test('only so many pages wait in line, whether or not anybody waits for them', async (t) => {
   const origin = heldOrigin();
-  const { middleware, store } = layer({ maxWait: 5, maxWaiting: 3, maxFills: 2 });
+  const { middleware, store } = layer({ waitTimeout: 5, maxWaiting: 3, maxFills: 2 });
   for (let i = 0; i < 10; i++)
     t.match(await middleware(preview({ url: `/${i}` }), origin.handler), {
       status: 503,
@@ -715,7 +715,7 @@ t.test('when the origin fails, a stale page serves for a day', async (t) => {
     t.equal((await middleware(preview(), failing)).status, failure.status, 'but no longer');
   }
 
-  const { middleware, pass } = layer({ maxWait: 300 });
+  const { middleware, pass } = layer({ waitTimeout: 300 });
   await middleware(
     preview(),
     upstream(() => html()),
@@ -1190,9 +1190,10 @@ t.test('decisions are told on a channel', async (t) => {
 t.test('wrong options are named, with what to write', async (t) => {
   for (const [options, message] of [
     [{ ttl: 0 }, /^fedicache: ttl: .*>=1/],
-    [{ ttl: '5m' }, /^fedicache: ttl: .*expected number/],
+    [{ ttl: '5 minutes' }, /^fedicache: ttl: must be a time like .*5m/],
+    [{ maxPage: true }, /^fedicache: maxPage: must be a size like 64KiB/],
     [{ tll: 1 }, /^fedicache: Unrecognized key: "tll"/],
-    [{ ttl: 0, scan: 0 }, /ttl: .*; scan: /],
+    [{ ttl: 0, maxScan: 0 }, /ttl: .*; maxScan: /],
     [{ keep: 'body' }, /keep: .*"metadata"\|"head"/],
     [{ userAgent: MASTODON }, /userAgent: .*loop/],
     [{ userAgent: 'a\r\nb' }, /userAgent: .*ASCII/],
@@ -1204,9 +1205,9 @@ t.test('wrong options are named, with what to write', async (t) => {
     staleWhileRevalidate: 600_000,
     staleIfError: 86_400_000,
     keep: 'metadata',
-    scan: 1_048_576,
+    maxScan: 1_048_576,
     maxPage: 262_144,
-    maxWait: 8_000,
+    waitTimeout: 8_000,
     maxWaiting: 10_000,
     maxFills: 64,
   });

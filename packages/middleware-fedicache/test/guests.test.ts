@@ -125,14 +125,14 @@ for (const [name, make] of [
   });
 
   t.test(`${name}: the first client leaves, the others get their page`, async (t) => {
-    for (const [what, isMinding, count, ms, maxWait] of [
+    for (const [what, isMinding, count, ms, waitTimeout] of [
       ['a handler that goes on', false, 1, 300, 8_000],
       ['a slow handler that goes on', false, 1, 1_500, 8_000],
       ['a handler that gives up with its client', true, 2, 300, 2_000],
     ] as const) {
       let asked = 0;
       const app = make();
-      app.use(fedicache({ maxWait }));
+      app.use(fedicache({ waitTimeout }));
       app.get('/', (req, res) => {
         asked += 1;
         const work = setTimeout(() => res.type('html').send(PAGE), ms);

@@ -21,7 +21,7 @@ import { EVERYBODY } from './everybody.ts';
 import { shimmed } from './http-cache-tests/shim.ts';
 
 /** A machine that is busy may take longer for a hundred pages at once than a fetcher waits. */
-const OPTIONS = { respect: 'strict', maxWait: 60_000 } as const;
+const OPTIONS = { respect: 'strict', waitTimeout: 60_000 } as const;
 
 type Results = Record<string, string>;
 
