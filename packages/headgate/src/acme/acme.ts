@@ -1,0 +1,180 @@
+/** Certificates that are ordered, kept and renewed by themselves (RFC 8555). */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { openAuthority } from './authority.ts';
+import { type ChallengeType, type Presenting, presenting } from './challenges.ts';
+import { checkDirectory, checkNames } from './names.ts';
+import { order } from './order.ts';
+import type { DatedPair, Pair } from './pair.ts';
+import { adviceFor, problemOf } from './problem.ts';
+import { type Attempt, nextAttempt, postponed, remembered, renewalTime } from './schedule.ts';
+import { openState } from './state.ts';
+
+/** Where time comes from. */
+export interface Clock {
+  readonly now: () => number;
+  /** Resolves after `ms` milliseconds, rejects when the signal aborts. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<unknown>;
+}
+
+/** What must be known to get certificates. */
+export interface AcmeOptions {
+  /** Each gets a certificate of its own: a name that fails takes no other with it. */
+  readonly names: readonly string[];
+  /** Whether the operator agrees to the terms of the authority. */
+  readonly agree: boolean;
+  /** Where the authority writes to, if it writes. */
+  readonly email?: string | undefined;
+  /** URL of the authority's directory. Default Let's Encrypt. */
+  readonly directory?: string | undefined;
+  /** Default `http-01`. */
+  readonly challenge?: ChallengeType | undefined;
+  /** The folder for the account, certificates and failed attempts. */
+  readonly state: string;
+  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly clock?: Clock;
+}
+
+/** Certificates from an authority. */
+export interface Acme extends Pick<Presenting, 'answer' | 'challengePairFor'> {
+  /** The certificate for a name, as soon as there is one; for `''` that of the first name. */
+  readonly pairFor: (name: string) => Pair | undefined;
+  /** Calls back after each certificate that is new. */
+  readonly onChange: (told: () => void) => void;
+  /** Asks for these names from now on, and no more for others. Rejects as `acme` does. */
+  readonly want: (names: readonly string[]) => Promise<void>;
+  /** Gives up what is under way. */
+  readonly stop: () => Promise<void>;
+}
+
+/** The directory of Let's Encrypt. */
+export const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
+
+/** Milliseconds between two looks at the clock, which may have been set or have slept meanwhile. */
+const LOOK = 60 * 60_000;
+
+const REAL: Clock = {
+  now: Date.now,
+  sleep: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
+};
+
+/**
+ * Begins to get certificates, one after another, and to renew them. Rejects with a `TypeError` for
+ * wrong options and a state that can't be used; what fails later is logged and tried again.
+ */
+export async function acme({
+  names,
+  agree,
+  email,
+  directory = LETS_ENCRYPT,
+  challenge = 'http-01',
+  state: folder,
+  log,
+  clock = REAL,
+}: AcmeOptions): Promise<Acme> {
+  if (!agree)
+    throw new TypeError(
+      `agree must be true: no certificate without agreeing to the terms of ${directory}`,
+    );
+  checkDirectory(directory);
+  checkNames(names);
+  let wanted: readonly string[] = [];
+  const state = await openState(folder, directory, (message) => log.warn(message));
+  const held = new Map<string, { readonly pair: Pair; readonly renewal: number }>();
+  const attempts = new Map<string, Attempt>();
+  for (const [name, attempt] of state.attempts)
+    attempts.set(name, remembered(clock.now(), attempt));
+  const { present, answer, challengePairFor } = presenting(challenge);
+  const listeners: (() => void)[] = [];
+  const stopping = new AbortController();
+  let nap = new AbortController();
+
+  const take = (name: string, pair: DatedPair) => {
+    held.set(name, { pair, renewal: renewalTime(pair) });
+  };
+  const want = async (names: readonly string[]) => {
+    const next = checkNames(names);
+    for (const name of held.keys()) if (!next.includes(name)) held.delete(name);
+    for (const name of next) {
+      const pair = held.has(name) ? undefined : await state.pairFor(name);
+      if (pair) take(name, pair);
+    }
+    wanted = next;
+    nap.abort();
+  };
+  const obtain = async (name: string) => {
+    const { signal } = stopping;
+    const { accountKey } = state;
+    const authority = await openAuthority(directory, { key: accountKey, email }, signal);
+    const pair = await order(name, authority, { challenge, accountKey, signal, present });
+    take(name, pair);
+    attempts.delete(name);
+    const until = new Date(pair.notAfter).toISOString();
+    log.info({ name, until, terms: authority.terms }, `got a certificate for ${name}`);
+    try {
+      await state.keepPair(name, pair);
+      await state.keepAttempts(attempts);
+    } catch (error) {
+      const said = `the certificate for ${name} is in use, but will be lost at the next start`;
+      log.error({ name }, `${said}: ${(error as Error).message}`);
+    }
+    for (const told of listeners) told();
+  };
+  const attempt = async (name: string) => {
+    attempts.set(name, nextAttempt(clock.now(), attempts.get(name)));
+    try {
+      // Before the order: who is started over and over shall wait, and a full disk orders nothing.
+      await state.keepAttempts(attempts);
+    } catch (error) {
+      log.error({ name }, `no certificate ordered for ${name}: ${(error as Error).message}`);
+      return;
+    }
+    try {
+      await obtain(name);
+    } catch (error) {
+      if (!stopping.signal.aborted) await failed(name, error as Error);
+    }
+  };
+  const failed = async (name: string, error: Error) => {
+    const { retryAfter, type } = problemOf(error) ?? {};
+    const now = clock.now();
+    let next = attempts.get(name) ?? nextAttempt(now, undefined);
+    if (retryAfter !== undefined) next = postponed(now, next, retryAfter);
+    attempts.set(name, next);
+    await state.keepAttempts(attempts).catch(() => {}); // it is kept in memory
+    const check = adviceFor(error, { name, challenge });
+    const again = new Date(next.after).toISOString();
+    log.error({ name, type, check, again }, `no certificate for ${name}: ${error.message}`);
+  };
+
+  const dueTime = (name: string) =>
+    Math.max(held.get(name)?.renewal ?? 0, attempts.get(name)?.after ?? 0);
+  const work = async () => {
+    while (!stopping.signal.aborted) {
+      for (const name of wanted) {
+        const isDue = wanted.includes(name) && dueTime(name) <= clock.now();
+        if (isDue && !stopping.signal.aborted) await attempt(name);
+      }
+      nap = new AbortController();
+      const next = Math.min(...wanted.map(dueTime)) - clock.now();
+      const signal = AbortSignal.any([stopping.signal, nap.signal]);
+      await clock.sleep(Math.min(Math.max(next, 0), LOOK), signal).catch(() => {});
+    }
+  };
+
+  await want(names);
+  const working = work();
+  return {
+    pairFor: (name) => held.get(name === '' ? (wanted[0] ?? '') : name.toLowerCase())?.pair,
+    onChange: (told) => {
+      listeners.push(told);
+    },
+    answer,
+    challengePairFor,
+    want,
+    stop: async () => {
+      stopping.abort();
+      await working;
+    },
+  };
+}

@@ -1,0 +1,41 @@
+/** Showing an authority that a name leads here: over HTTP (RFC 8555, 8.3), or over TLS (RFC 8737). */
+import { challengePair } from './certification.ts';
+import type { Pair } from './pair.ts';
+
+/** How it is shown. */
+export type ChallengeType = 'http-01' | 'tls-alpn-01';
+
+/** What the authority will look for. */
+export interface Challenge {
+  readonly name: string;
+  readonly token: string;
+  readonly keyAuthorization: string;
+}
+
+/** Challenges under way. */
+export interface Presenting {
+  /** Answers one from now on, until what is returned is called. */
+  readonly present: (challenge: Challenge) => () => void;
+  /** What `/.well-known/acme-challenge/TOKEN` is answered with (http-01). */
+  readonly answer: (token: string) => string | undefined;
+  /** What is shown for a name to who speaks `acme-tls/1` (tls-alpn-01). */
+  readonly challengePairFor: (name: string) => Pair | undefined;
+}
+
+/** Begins without any. */
+export function presenting(type: ChallengeType): Presenting {
+  const answers = new Map<string, string>();
+  const pairs = new Map<string, Pair>();
+  return {
+    present: ({ name, token, keyAuthorization }) => {
+      if (type === 'http-01') answers.set(token, keyAuthorization);
+      else pairs.set(name, challengePair(name, keyAuthorization));
+      return () => {
+        answers.delete(token);
+        pairs.delete(name);
+      };
+    },
+    answer: (token) => answers.get(token),
+    challengePairFor: (name) => pairs.get(name.toLowerCase()),
+  };
+}
