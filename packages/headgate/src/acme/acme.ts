@@ -106,7 +106,7 @@ export async function acme({
     const { signal } = stopping;
     const { accountKey } = state;
     const authority = await openAuthority(directory, { key: accountKey, email }, signal);
-    const pair = await order(name, authority, { challenge, accountKey, signal, present });
+    const pair = await order(name, authority, { challenge, signal, present });
     take(name, pair);
     attempts.delete(name);
     const until = new Date(pair.notAfter).toISOString();

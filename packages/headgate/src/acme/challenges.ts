@@ -1,5 +1,5 @@
 /** Showing an authority that a name leads here: over HTTP (RFC 8555, 8.3), or over TLS (RFC 8737). */
-import { challengePair } from './certification.ts';
+import type { crypto as Crypto } from 'acme-client';
 import type { Pair } from './pair.ts';
 
 /** How it is shown. */
@@ -10,12 +10,13 @@ export interface Challenge {
   readonly name: string;
   readonly token: string;
   readonly keyAuthorization: string;
+  readonly crypto: typeof Crypto;
 }
 
 /** Challenges under way. */
 export interface Presenting {
   /** Answers one from now on, until what is returned is called. */
-  readonly present: (challenge: Challenge) => () => void;
+  readonly present: (challenge: Challenge) => Promise<() => void>;
   /** What `/.well-known/acme-challenge/TOKEN` is answered with (http-01). */
   readonly answer: (token: string) => string | undefined;
   /** What is shown for a name to who speaks `acme-tls/1` (tls-alpn-01). */
@@ -27,9 +28,9 @@ export function presenting(type: ChallengeType): Presenting {
   const answers = new Map<string, string>();
   const pairs = new Map<string, Pair>();
   return {
-    present: ({ name, token, keyAuthorization }) => {
+    present: async ({ name, token, keyAuthorization, crypto }) => {
       if (type === 'http-01') answers.set(token, keyAuthorization);
-      else pairs.set(name, challengePair(name, keyAuthorization));
+      else pairs.set(name, await challengePair(name, keyAuthorization, crypto));
       return () => {
         answers.delete(token);
         pairs.delete(name);
@@ -38,4 +39,22 @@ export function presenting(type: ChallengeType): Presenting {
     answer: (token) => answers.get(token),
     challengePairFor: (name) => pairs.get(name.toLowerCase()),
   };
+}
+
+/** The certificate that shows an authority over TLS that whoever answers for `name` asked for one. */
+async function challengePair(
+  name: string,
+  keyAuthorization: string,
+  { createPrivateEcdsaKey, createAlpnCertificate }: typeof Crypto,
+): Promise<Pair> {
+  const url = ''; // it is part of an authorization, and not looked at
+  const authorization = {
+    identifier: { type: 'dns', value: name },
+    status: 'pending',
+    url,
+  } as const;
+  const key = await createPrivateEcdsaKey();
+  const asked = { ...authorization, challenges: [] };
+  const [, cert] = await createAlpnCertificate(asked, keyAuthorization, key);
+  return { cert: String(cert), key: String(key) };
 }

@@ -1,16 +1,12 @@
 /** One order: from a name to a certificate for it (RFC 8555, section 7.4). */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer, Authority } from './authority.ts';
-import { type KeyPair, keyToPem, newKey, signingRequest } from './certification.ts';
+import type { Authority } from './authority.ts';
 import type { ChallengeType, Presenting } from './challenges.ts';
-import { thumbprint } from './jws.ts';
 import { type DatedPair, toDatedPair } from './pair.ts';
-import { problemError, toProblem } from './problem.ts';
 
 /** What an order needs besides the authority. */
 export interface Ordering {
   readonly challenge: ChallengeType;
-  readonly accountKey: KeyPair;
   readonly signal: AbortSignal;
   readonly present: Presenting['present'];
 }
@@ -25,67 +21,68 @@ const PATIENCE = 3 * 60_000;
 /** Orders a certificate. Rejects with what the authority complains of, or that it takes too long. */
 export async function order(
   name: string,
-  { post, newOrder }: Authority,
-  { challenge: type, accountKey, signal, present }: Ordering,
+  authority: Authority,
+  ordering: Ordering,
 ): Promise<DatedPair> {
-  const begun = await post(newOrder, { identifiers: [{ type: 'dns', value: name }] });
-  const orderUrl = begun.location;
+  try {
+    return await ordered(name, authority, ordering);
+  } catch (error) {
+    throw authority.explained(error as Error);
+  }
+}
 
-  /** Looks at what is at `url` until it is neither of `states`. */
-  const outcome = async (url: string, states: readonly unknown[]): Promise<Answer> => {
-    const giveUp = Date.now() + PATIENCE;
-    for (let wait = FIRST_LOOK; ; wait = Math.min(wait * 2, LAST_LOOK)) {
-      const answer = await post(url);
-      if (!states.includes(answer.json.status)) return answer;
-      if (Date.now() > giveUp)
-        throw new Error(`${url} is still ${answer.json.status} after ${PATIENCE / 60_000} minutes`);
-      const asked = Math.min(answer.retryAfter ?? wait, LAST_LOOK);
-      await sleep(asked, undefined, { signal });
-    }
-  };
+async function ordered(
+  name: string,
+  { client, crypto }: Authority,
+  { challenge: type, signal, present }: Ordering,
+): Promise<DatedPair> {
+  const begun = await client.createOrder({ identifiers: [{ type: 'dns', value: name }] });
 
-  for (const url of urlsIn(begun.json.authorizations)) {
-    const { json } = await post(url);
-    if (json.status === 'valid') continue; // proven a while ago
-    const offered = challengesIn(json.challenges);
-    const chosen = offered.find((challenge) => challenge.type === type);
-    const { token, url: place } = chosen ?? {};
-    if (typeof token !== 'string' || typeof place !== 'string')
+  for (const { status, challenges } of await client.getAuthorizations(begun)) {
+    if (status === 'valid') continue; // proven a while ago
+    const chosen = challenges.find((challenge) => challenge.type === type);
+    if (!chosen)
       throw new Error(
-        `the authority does not offer ${type} for ${name}, but ${offered.map((one) => one.type).join(', ') || 'nothing'}`,
+        `the authority does not offer ${type} for ${name}, but ${challenges.map((one) => one.type).join(', ') || 'nothing'}`,
       );
-    const done = present({ name, token, keyAuthorization: `${token}.${thumbprint(accountKey)}` });
+    const keyAuthorization = await client.getChallengeKeyAuthorization(chosen);
+    const done = await present({ name, token: chosen.token, keyAuthorization, crypto });
     try {
-      await post(place, {});
-      const { json: proven } = await outcome(url, ['pending']);
-      if (proven.status !== 'valid') {
-        const failed = challengesIn(proven.challenges).find(({ error }) => error !== undefined);
-        throw problemError(
-          toProblem(failed?.error, `${name} is ${proven.status} to the authority`),
-        );
-      }
+      await client.completeChallenge(chosen);
+      await settled(
+        async () => (await client.getAuthorizations(begun))[0]?.status,
+        'valid',
+        signal,
+      );
     } finally {
       done();
     }
   }
 
-  const ready = await outcome(orderUrl, ['pending']);
-  const key = newKey();
-  if (ready.json.status === 'ready')
-    await post(String(ready.json.finalize), {
-      csr: signingRequest(name, key).toString('base64url'),
-    });
-  const { json: ended } = await outcome(orderUrl, ['ready', 'processing']);
-  if (ended.status !== 'valid')
-    throw problemError(toProblem(ended.error, `the order is ${ended.status}`));
-  const { text: cert } = await post(String(ended.certificate));
-  return toDatedPair({ cert, key: keyToPem(key) }, name);
+  const key = await crypto.createPrivateEcdsaKey();
+  const [, request] = await crypto.createCsr({ altNames: [name] }, key);
+  const statusOf = async () => (await client.getOrder(begun)).status;
+  await settled(statusOf, 'ready', signal);
+  await client.finalizeOrder(begun, request);
+  await settled(statusOf, 'valid', signal);
+  const cert = await client.getCertificate(await client.getOrder(begun));
+  return toDatedPair({ cert, key: String(key) }, name);
 }
 
-function urlsIn(list: unknown): string[] {
-  return Array.isArray(list) ? list.filter((url) => typeof url === 'string') : [];
-}
-
-function challengesIn(list: unknown): Readonly<Record<string, unknown>>[] {
-  return Array.isArray(list) ? list.map(Object) : [];
+/** Looks until it has the status that is hoped for. Rejects when it never will. */
+async function settled(
+  look: () => Promise<string | undefined>,
+  hoped: 'ready' | 'valid',
+  signal: AbortSignal,
+): Promise<void> {
+  const giveUp = Date.now() + PATIENCE;
+  for (let wait = FIRST_LOOK; ; wait = Math.min(wait * 2, LAST_LOOK)) {
+    const status = (await look()) ?? '';
+    if (status === hoped) return;
+    if (!['pending', 'processing', 'ready'].includes(status))
+      throw new Error(`the authority calls it ${status}`);
+    if (Date.now() > giveUp)
+      throw new Error(`the authority calls it ${status} for ${PATIENCE / 60_000} minutes now`);
+    await sleep(wait, undefined, { signal });
+  }
 }

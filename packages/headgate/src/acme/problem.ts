@@ -16,8 +16,28 @@ const URN = 'urn:ietf:params:acme:error:';
 /** The longest text of an authority that is logged. */
 const MAX_DETAIL = 500;
 
-/** Makes a problem of what an authority sent. */
-export function toProblem(sent: unknown, fallback: string): Problem {
+/** The problem that an answer tells of, if it is none of success. */
+export function problemIn({
+  data,
+  status,
+  retryAfter,
+}: {
+  readonly data: unknown;
+  readonly status: number;
+  readonly retryAfter: unknown;
+}): Problem | undefined {
+  const asked = toDelay(retryAfter);
+  const wait = asked === undefined ? {} : { retryAfter: asked };
+  if (status >= 400) return { ...toProblem(data, `the authority answers ${status}`), ...wait };
+  const { status: outcome, error, challenges } = Object(data) as Record<string, unknown>;
+  if (outcome !== 'invalid') return undefined;
+  const failed = Array.isArray(challenges)
+    ? challenges.find((one) => Object(one).error)
+    : undefined;
+  return { ...toProblem(error ?? Object(failed).error, 'the authority says no'), ...wait };
+}
+
+function toProblem(sent: unknown, fallback: string): Problem {
   const { type, detail, subproblems } = Object(sent) as Record<string, unknown>;
   const parts = Array.isArray(subproblems) ? subproblems.map((part) => Object(part).detail) : [];
   const texts = [detail, ...parts].filter((part) => typeof part === 'string');
@@ -25,6 +45,13 @@ export function toProblem(sent: unknown, fallback: string): Problem {
     type: typeof type === 'string' ? type.replace(URN, '') : 'unknown',
     detail: (texts.join('; ') || fallback).slice(0, MAX_DETAIL),
   };
+}
+
+/** The milliseconds of a Retry-After field: seconds, or a date. */
+function toDelay(field: unknown): number | undefined {
+  if (typeof field !== 'string') return undefined;
+  const ms = /^\d+$/.test(field) ? Number(field) * 1_000 : Date.parse(field) - Date.now();
+  return ms > 0 ? ms : undefined;
 }
 
 /** An error that carries a problem. */

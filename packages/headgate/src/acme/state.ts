@@ -1,14 +1,15 @@
 /** What an account at an authority comes to on disk: its key, certificates, failed attempts. */
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type KeyPair, keyFromPem, keyToPem, newKey } from './certification.ts';
 import { type DatedPair, type Pair, toDatedPair } from './pair.ts';
 import type { Attempt } from './schedule.ts';
 
 /** The folder of an account. */
 export interface State {
-  readonly accountKey: KeyPair;
+  /** In PEM. */
+  readonly accountKey: string;
   readonly attempts: ReadonlyMap<string, Attempt>;
   /** The pair that was kept for a name, if it is sound. */
   readonly pairFor: (name: string) => Promise<DatedPair | undefined>;
@@ -62,10 +63,10 @@ export async function openState(
   await mkdir(certificates, { recursive: true, mode: 0o700 }).catch((error: Error) => {
     throw unusable(folder, error);
   });
-  let accountKey = await kept(paths.account, keyFromPem);
+  let accountKey = await kept(paths.account, toKey);
   if (!accountKey) {
     accountKey = newKey();
-    await keep(paths.account, keyToPem(accountKey));
+    await keep(paths.account, accountKey);
   }
   const attempts = await kept(paths.attempts, (text) => ATTEMPTS.parse(JSON.parse(text)));
 
@@ -90,6 +91,18 @@ function apart(text: string): Pair {
   const end = text.indexOf('-----BEGIN CERTIFICATE-----');
   if (end < 0) throw new Error('it holds no certificate');
   return { key: text.slice(0, end), cert: text.slice(end) };
+}
+
+/** The key again, if it is one. */
+function toKey(pem: string): string {
+  createPrivateKey(pem);
+  return pem;
+}
+
+/** Makes a key on P-256, which every authority knows. */
+function newKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
 }
 
 function unusable(folder: string, { message }: Error): TypeError {
