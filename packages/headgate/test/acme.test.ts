@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -23,9 +24,11 @@ import {
   setDefaultCACertificates,
 } from 'node:tls';
 import t, { type Test } from 'tap';
-import { listen } from '../../core/test/wire.ts';
+import { listen, talk } from '../../core/test/wire.ts';
 import { type Acme, type AcmeOptions, acme, type Clock } from '../src/acme/acme.ts';
 import { selfSigned } from '../src/acme/certification.ts';
+import { presenting } from '../src/acme/challenges.ts';
+import { answerOverTls } from '../src/acme/over-tls.ts';
 import type { Pair } from '../src/acme/pair.ts';
 import { CA_FILE, pebble, skip } from './pebble.ts';
 
@@ -150,6 +153,100 @@ t.test('what an authority asks for is done', async (t) => {
   }
 });
 
+t.test('only a nonce that was refused is tried again', async (t) => {
+  setDefaultCACertificates([...getCACertificates(), readFileSync(CA_FILE, 'utf8')]);
+  const tls = {
+    cert: readFileSync(CA_FILE),
+    key: readFileSync(CA_FILE.replace('.pem', '-key.pem')),
+  };
+  for (const [type, count] of [
+    ['badNonce', 10],
+    ['externalAccountRequired', 1],
+  ] as const) {
+    let posts = 0;
+    const server = createHttpsServer(tls, ({ method, headers }, res) => {
+      const at = (path: string) => `https://${headers.host}${path}`;
+      const resources = {
+        newNonce: at('/nonce'),
+        newAccount: at('/account'),
+        newOrder: at('/order'),
+      };
+      const problem = { type: `urn:ietf:params:acme:error:${type}`, detail: 'no' };
+      res.setHeader('replay-nonce', 'abc');
+      if (method === 'POST') posts += 1;
+      res.writeHead(method === 'POST' ? 400 : 200);
+      res.end(JSON.stringify(method === 'POST' ? problem : resources));
+    });
+    const directory = `https://127.0.0.1:${await listen(t, server)}/dir`;
+    const { log, errors } = recorder();
+    const names = ['once.example.org'];
+    const source = await acme({ names, agree: true, directory, state: folder(t), log });
+    await until(() => errors().length > 0);
+    await source.stop();
+    t.match(errors(), [{ type }]);
+    t.equal(posts, count);
+  }
+});
+
+t.test('while a challenge is under way over TLS, everybody else is served as ever', async (t) => {
+  const life = { from: Date.now(), to: Date.now() + DAY };
+  const own = selfSigned('a.example.org', life);
+  const underWay = presenting('tls-alpn-01');
+  const done = underWay.present({ name: 'a.example.org', token: 'a', keyAuthorization: 'a.b' });
+  const server = createTlsServer(own, (socket) => socket.end(`hello ${socket.servername}`));
+  server.on('tlsClientError', (_, socket) => socket.destroy());
+  answerOverTls(server, underWay);
+  const port = await listen(t, server);
+
+  const dribbling = createTcpServer((near) => {
+    const far = connectTcp(port, '127.0.0.1').setNoDelay();
+    near.on('data', async (chunk) => {
+      near.pause();
+      for (let at = 0; at < chunk.length; at += 40) {
+        far.write(chunk.subarray(at, at + 40));
+        await pause(2);
+      }
+      near.resume();
+    });
+    far.on('error', () => {}).pipe(near.on('error', () => {}));
+  });
+  const slowly = await listen(t, dribbling);
+
+  /** What a client hears. */
+  const ask = async (servername: string, ALPNProtocols: string[], at = port) => {
+    const host = '127.0.0.1';
+    const socket = connect({
+      port: at,
+      host,
+      servername,
+      ALPNProtocols,
+      rejectUnauthorized: false,
+    });
+    const heard = ['nothing', ''];
+    socket.on('secureConnect', () => {
+      const isOwn = socket.getPeerX509Certificate()?.raw.equals(new X509Certificate(own.cert).raw);
+      heard[0] = `${isOwn ? 'its own' : 'challenge'} ${socket.alpnProtocol || ''}`;
+    });
+    socket.on('data', (chunk) => (heard[1] += chunk));
+    await once(socket, 'close').catch(() => {});
+    return heard;
+  };
+  const ordinary = ['its own ', 'hello a.example.org'];
+  t.same(await ask('a.example.org', []), ordinary);
+  t.same(await ask('a.example.org', [], slowly), ordinary, 'however it comes');
+  t.same(await ask('a.example.org', ['acme-tls/1']), ['challenge acme-tls/1', '']);
+  t.same(await ask('A.example.org', ['acme-tls/1'], slowly), ['challenge acme-tls/1', '']);
+  t.same(await ask('b.example.org', ['acme-tls/1']), ['nothing', ''], 'another name');
+  t.match((await talk(port, 'GET / HTTP/1.1\r\n\r\n')).text, /^(?!HTTP)/);
+  const silent = connectTcp(port, '127.0.0.1');
+  await once(silent, 'connect');
+  silent.resetAndDestroy();
+  t.same(await ask('a.example.org', []), ordinary, 'who leaves takes nobody along');
+  done();
+  t.same(await ask('a.example.org', []), ordinary);
+  t.match(await ask('a.example.org', ['acme-tls/1']), ['its own ']);
+});
+
 t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
   setDefaultCACertificates([...getCACertificates(), readFileSync(CA_FILE, 'utf8')]);
   let current: Acme | undefined;
@@ -165,13 +262,16 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     res.end(text);
   });
   const secure = createTlsServer({
-    ALPNProtocols: ['acme-tls/1', 'http/1.1'],
     SNICallback: (name, done) => {
-      const pair = current?.challengePairFor(name) ?? current?.pairFor(name);
+      const pair = current?.pairFor(name);
       done(null, pair && createSecureContext(pair));
     },
   });
-  secure.on('tlsClientError', () => {});
+  secure.on('secureConnection', (socket) => socket.end('hello'));
+  answerOverTls(secure, {
+    isPresenting: () => current?.isPresenting() === true,
+    challengePairFor: (name) => current?.challengePairFor(name),
+  });
   const tlsPort = await listen(t, secure);
   const authority = await pebble(t, { httpPort: await listen(t, web), tlsPort });
   const running = await authority.open();

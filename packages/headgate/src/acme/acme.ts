@@ -36,7 +36,7 @@ export interface AcmeOptions {
 }
 
 /** Certificates from an authority. */
-export interface Acme extends Pick<Presenting, 'answer' | 'challengePairFor'> {
+export interface Acme extends Omit<Presenting, 'present'> {
   /** The certificate for a name, as soon as there is one; for `''` that of the first name. */
   readonly pairFor: (name: string) => Pair | undefined;
   /** Calls back after each certificate that is new. */
@@ -84,7 +84,7 @@ export async function acme({
   const attempts = new Map<string, Attempt>();
   for (const [name, attempt] of state.attempts)
     attempts.set(name, remembered(clock.now(), attempt));
-  const { present, answer, challengePairFor } = presenting(challenge);
+  const { present, ...answering } = presenting(challenge);
   const listeners: (() => void)[] = [];
   const stopping = new AbortController();
   let nap = new AbortController();
@@ -169,8 +169,7 @@ export async function acme({
     onChange: (told) => {
       listeners.push(told);
     },
-    answer,
-    challengePairFor,
+    ...answering,
     want,
     stop: async () => {
       stopping.abort();

@@ -18,6 +18,8 @@ export interface Presenting {
   readonly present: (challenge: Challenge) => () => void;
   /** What `/.well-known/acme-challenge/TOKEN` is answered with (http-01). */
   readonly answer: (token: string) => string | undefined;
+  /** Whether one is under way for which a certificate is shown. */
+  readonly isPresenting: () => boolean;
   /** What is shown for a name to who speaks `acme-tls/1` (tls-alpn-01). */
   readonly challengePairFor: (name: string) => Pair | undefined;
 }
@@ -36,6 +38,7 @@ export function presenting(type: ChallengeType): Presenting {
       };
     },
     answer: (token) => answers.get(token),
+    isPresenting: () => pairs.size > 0,
     challengePairFor: (name) => pairs.get(name.toLowerCase()),
   };
 }
