@@ -6,6 +6,7 @@ import type { Tunnel } from '@headgate/core/upgrade';
 import { memoryStore } from '@headgate/store';
 import type { Config } from './config/configure.ts';
 import { type Generation, openGeneration } from './generation.ts';
+import { pemFiles } from './tls/pem-files.ts';
 import type { Upkeep } from './upkeep.ts';
 import { warnings } from './warnings.ts';
 
@@ -26,8 +27,11 @@ export interface GateParts {
 
 /** A gate: a configuration at work. */
 export interface Gate extends Upkeep {
-  /** Makes a server; each address that is listened at needs one of its own. */
-  server(): Server;
+  /**
+   * Makes a server; each address that is listened at needs one of its own. It speaks TLS, with the
+   * certificates of the configuration, if it `isTls`.
+   */
+  server(isTls?: boolean): Server;
   /**
    * Puts another configuration in force, from the next request on. What is under way goes on as it
    * began, tunnels too. Rejects, and changes nothing, when it can't be opened.
@@ -44,6 +48,7 @@ export async function gate(
 ): Promise<Gate> {
   const { onIgnored, onFinished } = warn ? warnings(warn) : {};
   let current = await openGeneration(config, store, onIgnored);
+  const certificates = config.tls && pemFiles(config.tls.certificates, { warn });
   const old = new Set<Generation>();
   const entered = new WeakMap<ProxyRequest, () => void>();
 
@@ -86,18 +91,32 @@ export async function gate(
     },
   };
   return {
-    server: () => createServer(options),
+    server: (isTls = false) => {
+      const { tls } = config;
+      if (!isTls) return createServer(options);
+      if (!certificates || !tls) throw new TypeError('tls must be in the configuration');
+      const { minVersion } = tls;
+      return createServer({ ...options, tls: { certificates, minVersion } });
+    },
     purge: (what) => within(({ purge }) => purge(what)),
     warm: (url) => within(({ warm }) => warm(url)),
     reload: async (next) => {
       const before = current;
-      current = await openGeneration(next, store, onIgnored);
+      const opened = await openGeneration(next, store, onIgnored);
+      try {
+        if (next.tls) certificates?.use(next.tls.certificates);
+      } catch (error) {
+        await opened.close();
+        throw error;
+      }
+      current = opened;
       old.add(before);
       const closed = () => old.delete(before);
       before.retire().then(closed, closed); // what went wrong there is nothing to those here now
     },
     close: async () => {
       for (const generation of [...old, current]) await generation.close();
+      await certificates?.stop();
       await store.close();
     },
   };

@@ -16,6 +16,7 @@ import { errorPages } from './error-pages.ts';
 import { hostTable } from './hosts.ts';
 import { purgeMethod } from './purge-method.ts';
 import { type OpenSite, openSite } from './site.ts';
+import { toHttps } from './tls/to-https.ts';
 import { type Upkeep, upkeep } from './upkeep.ts';
 
 /** One configuration at work. */
@@ -36,7 +37,7 @@ export interface Generation extends Upkeep {
 
 /** Opens a configuration. */
 export async function openGeneration(
-  { sites: configs, trusted, scheme, errorPage, purgeFrom }: Config,
+  { sites: configs, trusted, scheme, errorPage, purgeFrom, listen, tls }: Config,
   store: CacheStore,
   onIgnored: Trust['onIgnored'],
 ): Promise<Generation> {
@@ -44,8 +45,10 @@ export async function openGeneration(
   let isRetired = false;
   let closed: Promise<void> | undefined;
   const { promise: empty, resolve: tellEmpty } = Promise.withResolvers<void>();
+  const secured = tls && toHttps(tls, listen);
   const sites: OpenSite[] = [];
   const close = () => {
+    secured?.close();
     closed ??= closeAll(sites);
     return closed;
   };
@@ -102,9 +105,10 @@ export async function openGeneration(
       const site = bySite.get(request.site);
       if (!site) throw unknownHost(request);
       if (request.method === 'PURGE') return purged(request);
-      return site.handler(request);
+      return secured ? secured.layer(request, site.handler) : site.handler(request);
     },
-    tunnelFor: (request) => bySite.get(request.site)?.tunnelFor(request),
+    tunnelFor: (request) =>
+      secured?.isSentOn(request) ? undefined : bySite.get(request.site)?.tunnelFor(request),
     enter,
     retire: async () => {
       const left = enter();

@@ -1,7 +1,7 @@
 /** The daemon from start to stop. */
 import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
-import { type Place, toUrl } from './address.ts';
+import { type Door, type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
@@ -13,6 +13,7 @@ import { type Listener, listen } from './listeners.ts';
 import { logging } from './logging.ts';
 import { collectYoungBuffers } from './memory.ts';
 import { reloading } from './reloading.ts';
+import { certificateLog } from './tls/certificate-log.ts';
 
 /** Milliseconds that requests under way have to finish when the daemon is asked to stop. */
 const DRAIN = 10_000;
@@ -29,12 +30,14 @@ const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
  */
 export async function run(loading: Loading) {
   collectYoungBuffers();
-  const { config, expanded, problems, file } = await load(loading);
+  const { config, expanded, problems, warnings = [], file } = await load(loading);
   if (!config || !expanded) throw new TypeError(problems.join('\n'));
   const { log, finished, reopen, close: closeLog } = await logging(config.log);
   process.on('SIGUSR1', reopen); // also where there is no file: Node's own answer is a debugger
   const warn = (message: string) => log.warn(message);
+  for (const warning of warnings) warn(warning);
   const stopCdnLog = cdnLog(log);
+  const stopCertificateLog = certificateLog(log);
   const store = memoryStore();
   const counted = config.admin || config.metrics ? await count() : undefined;
   const opened = await gate(config, {
@@ -47,11 +50,11 @@ export async function run(loading: Loading) {
     ...(counted && { measure: counted }),
   });
   const servers: Server[] = [];
-  const listeners: Listener[] = [];
-  for (const address of config.listen) {
-    const server = opened.server();
+  const doors: { readonly door: Door; readonly listener: Listener }[] = [];
+  for (const door of config.listen) {
+    const server = opened.server(door.isTls);
     servers.push(server);
-    listeners.push(await listen(server, address));
+    doors.push({ door, listener: await listen(server, door.at) });
   }
   counted?.watch({ servers, store });
   counted?.reloaded(true);
@@ -64,7 +67,7 @@ export async function run(loading: Loading) {
   const { purge, warm } = opened;
   const parts = { inForce, store, purge, warm, reload, log };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
-  process.stderr.write(greeting(listeners, config, { file, metrics: admin.metrics }));
+  process.stderr.write(greeting(doors.map(urlOf), config, { file, metrics: admin.metrics }));
 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
@@ -73,10 +76,11 @@ export async function run(loading: Loading) {
   });
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
-  await Promise.all(listeners.map(({ stop }) => stop(DRAIN)));
+  await Promise.all(doors.map(({ listener }) => listener.stop(DRAIN)));
   await admin.stop(LAST_WORDS);
   await opened.close();
   stopCdnLog();
+  stopCertificateLog();
   log.info('stopped');
   await closeLog();
 }
@@ -87,20 +91,23 @@ async function count(): Promise<Counting> {
   return counting();
 }
 
+function urlOf({ door, listener }: { readonly door: Door; readonly listener: Listener }): string {
+  return toUrl(listener.address, door.isTls ? 'https' : 'http');
+}
+
 function greeting(
-  listeners: readonly Listener[],
+  urls: readonly string[],
   { sites }: Config,
   { file, metrics }: { readonly file: string | undefined; readonly metrics: Place | undefined },
 ): string {
-  const [url, ...more] = listeners.map(({ address }) => toUrl(address));
   const fronts = sites.map(({ name, upstream, routes }) => {
     const to = upstream?.to.join(', ') ?? routes.map(({ path }) => path).join(', ');
     return sites.length > 1 ? `${name} (${to})` : to;
   });
   return `Headgate stands in front of ${fronts.join(', ')}${file ? `, as ${file} says` : ''}.
 
-  Look:  ${[url, ...more].join(', ')}
-  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${url}/
+  Look:  ${urls.join(', ')}
+  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${urls[0]}/
          That is what a fediverse server sees of your front page: its head, from memory the second time.
 ${metrics && 'port' in metrics ? `  Metrics: ${toUrl(metrics)}/metrics\n` : ''}
 `;

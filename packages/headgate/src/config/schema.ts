@@ -61,15 +61,45 @@ const admin = z.strictObject({
   tokenFile: values.place.optional().describe('A file that holds the token.'),
 });
 
+const tls = z.strictObject({
+  certificates: z
+    .array(
+      z.strictObject({
+        cert: values.place.describe('The certificate and its chain in PEM: `fullchain.pem`.'),
+        key: values.place.describe('Its key in PEM: `privkey.pem`.'),
+      }),
+    )
+    .default([])
+    .describe(
+      'Pairs of PEM files, each a `cert` (with its chain) and its `key`. Names are read from the certificates; the first one is shown where none fits.',
+    ),
+  minVersion: z
+    .enum(['TLSv1.2', 'TLSv1.3'])
+    .default('TLSv1.2')
+    .describe('The oldest version that is spoken.'),
+  redirect: z
+    .boolean()
+    .default(true)
+    .describe('Sends people who came over http to the same page over https.'),
+  challenge: values.challenge
+    .default('upstream')
+    .describe(
+      'Who answers `/.well-known/acme-challenge/`: a folder (the `--webroot` of certbot), the URL of what renews, or `upstream`.',
+    ),
+});
+
 /** The whole file. */
 export const schema = z.strictObject({
   listen: z
-    .union([values.address, z.array(values.address).min(1)])
-    .prefault('127.0.0.1:8080')
-    .transform((written) => [written].flat())
+    .union([values.door, z.array(values.door).min(1)])
+    .optional()
+    .transform((written) => written && [written].flat())
     .describe(
-      'Where to listen: `127.0.0.1:8080`, `[::1]:80`, `:80` for every address, or several.',
+      'Where to listen: `127.0.0.1:8080`, `[::1]:80`, `:80` for every address, `https://:443` with TLS, or several. Default: `127.0.0.1:8080`; with `tls`, `:80` and `https://:443`.',
     ),
+  tls: tls
+    .optional()
+    .describe('How TLS is spoken at the `https://` places of `listen`; see [TLS](tls.md).'),
   trusted: z
     .array(trusted)
     .default([])
