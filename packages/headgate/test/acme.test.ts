@@ -1,19 +1,10 @@
 /** Certificates from an authority: issued, kept, renewed, and not asked for again and again. */
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
@@ -29,18 +20,22 @@ import { type Acme, type AcmeOptions, acme, type Clock } from '../src/acme/acme.
 import { selfSigned } from '../src/acme/certification.ts';
 import { presenting } from '../src/acme/challenges.ts';
 import { answerOverTls } from '../src/acme/over-tls.ts';
-import type { Pair } from '../src/acme/pair.ts';
+import { configure } from '../src/config/configure.ts';
+import { toText } from '../src/config/faults.ts';
+import { load } from '../src/config/load.ts';
+import type { Pair } from '../src/tls/certificates.ts';
+import { folder } from './certificates.ts';
 import { CA_FILE, pebble, skip } from './pebble.ts';
 
 const HOUR = 60 * 60_000;
 const DAY = 24 * HOUR;
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
-
-function folder(t: Test): string {
-  const path = mkdtempSync(join(tmpdir(), 'acme-'));
-  t.teardown(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
+const given = {
+  names: ['a.example'],
+  directory: 'https://127.0.0.1:9/elsewhere',
+  challenge: 'http-01',
+  log: silent,
+} as const;
 
 async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 2_000 && !holds(); i++) await pause(10);
@@ -87,25 +82,90 @@ function recorder() {
   };
 }
 
-t.test('options that can not work are refused before anything is asked', async (t) => {
-  const given = { names: ['a.example'], agree: true, state: folder(t), log: silent };
-  const rows: [Partial<AcmeOptions>, RegExp][] = [
-    [{ agree: false }, /^agree must be true: .*letsencrypt\.org/],
-    [{ names: ['*.a.example'] }, /^names must be whole: .*"\*\.a\.example" needs .*dns-01/],
-    [{ names: ['*'] }, /^names must be whole/],
-    [{ names: ['localhost'] }, /^names must be DNS names like .*got "localhost"/],
-    [{ names: ['192.0.2.1'] }, /^names must be DNS names/],
-    [{ names: ['[::1]'] }, /^names must be DNS names/],
-    [{ names: ['../../etc/x.example'] }, /^names must be DNS names/],
-    [{ names: [`${'a'.repeat(64)}.example`] }, /^names must be DNS names/],
-    [{ directory: 'http://ca.example/' }, /^directory must be an https URL/],
-    [{ directory: 'ca.example' }, /^directory must be an https URL/],
-    [{ state: CA_FILE }, /^state must be a folder in which .* can write, got .*localhost\.pem/],
+t.test('settings that can not work are refused with what to write', async (t) => {
+  const here = folder(t);
+  const wild = selfSigned('*.wild.example', { from: Date.now(), to: Date.now() + DAY });
+  const certificates = [{ cert: 'wild.crt', key: 'wild.key' }];
+  writeFileSync(join(here, 'wild.crt'), wild.cert);
+  writeFileSync(join(here, 'wild.key'), wild.key);
+  const upstream = 'http://127.0.0.1:3000';
+  const at = (hosts: string[] | undefined, more: object = {}) => ({
+    tls: { acme: { agree: true, ...more } },
+    sites: [{ hosts, upstream }],
+  });
+  const rows: [written: unknown, message: RegExp][] = [
+    [at(['a.example'], { agree: false }), /^tls\.acme\.agree: must be true: .*letsencrypt\.org/],
+    [at(['a.example'], { agree: undefined }), /^tls\.acme\.agree: must be true/],
+    [at(['a.example'], { email: 'me' }), /^tls\.acme\.email: must be an address like/],
+    [at(['a.example'], { directory: 'http://a.example/' }), /directory: must be an https URL/],
+    [at(['*.a.example']), /^sites\[0\]\.hosts\[0\]: .*\*\.a\.example: that needs .*dns-01/],
+    [at(['*']), /dns-01/],
+    [at(undefined), /^tls\.acme: must know for which names: .*HEADGATE_HOST/],
+    [{ ...at(['a.example']), listen: 'https://:443' }, /challenge: http-01 comes to port 80/],
+    [{ ...at(['a.example']), listen: ':80' }, /^tls: is for nothing/],
   ];
-  for (const [options, message] of rows)
-    await t.rejects(acme({ ...given, ...options }), { name: 'TypeError', message });
-  t.same(readdirSync(given.state), [], 'nothing was written');
+  for (const [written, message] of rows) {
+    const { faults, config } = await configure(written, here);
+    t.match(faults.map((fault) => `${toText(fault.path)}: ${fault.message}`)[0], message);
+    t.equal(config, undefined);
+  }
+
+  const hosts = ['A.example', 'localhost', 'b.wild.example', '*.wild.example', '[::1]'];
+  const { config, warnings } = await configure(
+    { tls: { acme: { agree: true }, certificates }, sites: [{ hosts, upstream }] },
+    here,
+  );
+  t.same(config?.tls?.acme, {
+    directory: 'https://acme-v02.api.letsencrypt.org/directory',
+    challenge: 'http-01',
+    names: ['a.example'],
+    state: join(here, 'headgate-state'),
+  });
+  t.match(warnings, [
+    { path: ['sites', 0, 'hosts', 1], message: 'no authority gives a certificate for localhost' },
+    { path: ['sites', 0, 'hosts', 4], message: /\[::1\]/ },
+  ]);
+
+  const environment = { HEADGATE_UPSTREAM: upstream, HEADGATE_HOST: 'a.example' };
+  const loaded = async (more: NodeJS.ProcessEnv) => {
+    const { config, problems } = await load({
+      environment: { ...environment, ...more },
+      settings: [],
+    });
+    return config?.tls?.acme ?? problems;
+  };
+  t.match(await loaded({ HEADGATE_ACME: 'me@a.example', STATE_DIRECTORY: '/var/lib/h:/other' }), {
+    email: 'me@a.example',
+    state: '/var/lib/h',
+  });
+  t.match(
+    await loaded({
+      ...{ HEADGATE_ACME: 'true', HEADGATE_ACME_DIRECTORY: 'https://ca.example/dir' },
+      ...{ HEADGATE_STATE: '/srv/state', STATE_DIRECTORY: '/var/lib/h' },
+    }),
+    { email: undefined, directory: 'https://ca.example/dir', state: '/srv/state' },
+  );
+  t.match(await loaded({ HEADGATE_ACME: 'false' }), [/^HEADGATE_ACME: must be an address like/]);
 });
+
+t.test(
+  'names that can not be certified, and a state that can not be used, are refused',
+  async (t) => {
+    const state = folder(t);
+    const rows: [Partial<AcmeOptions>, RegExp][] = [
+      [{ names: ['*.a.example'] }, /^names must be whole: .*"\*\.a\.example" needs .*dns-01/],
+      [{ names: ['localhost'] }, /^names must be DNS names like .*got "localhost"/],
+      [{ names: ['192.0.2.1'] }, /^names must be DNS names/],
+      [{ names: ['[::1]'] }, /^names must be DNS names/],
+      [{ names: ['../../etc/x.example'] }, /^names must be DNS names/],
+      [{ names: [`${'a'.repeat(64)}.example`] }, /^names must be DNS names/],
+      [{ state: CA_FILE }, /^state must be a folder in which .* can write, got .*localhost\.pem/],
+    ];
+    for (const [options, message] of rows)
+      await t.rejects(acme({ ...given, state, ...options }), { name: 'TypeError', message });
+    t.same(readdirSync(state), [], 'nothing was written');
+  },
+);
 
 t.test('what an authority asks for is done', async (t) => {
   setDefaultCACertificates([...getCACertificates(), readFileSync(CA_FILE, 'utf8')]);
@@ -146,7 +206,8 @@ t.test('what an authority asks for is done', async (t) => {
     const now = () => Date.UTC(2001, 0, 1);
     const clock = { ...handClock().clock, now };
     const names = ['slow.example.org'];
-    const source = await acme({ names, agree: true, directory, state: folder(t), log, clock });
+    const source = await acme({ ...given, names, directory, state: folder(t), log, clock });
+    source.begin();
     await until(() => errors().length > 0);
     await source.stop();
     t.match(errors(), [{ message: said, check, again }]);
@@ -180,7 +241,8 @@ t.test('only a nonce that was refused is tried again', async (t) => {
     const directory = `https://127.0.0.1:${await listen(t, server)}/dir`;
     const { log, errors } = recorder();
     const names = ['once.example.org'];
-    const source = await acme({ names, agree: true, directory, state: folder(t), log });
+    const source = await acme({ ...given, names, directory, state: folder(t), log });
+    source.begin();
     await until(() => errors().length > 0);
     await source.stop();
     t.match(errors(), [{ type }]);
@@ -285,9 +347,10 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     const hands = handClock();
     const { log, logged, errors } = recorder();
     const { clock } = hands;
-    const source = await acme({ agree: true, directory, state, clock, log, ...options });
+    const source = await acme({ ...given, directory, state, clock, log, ...options });
     t.teardown(source.stop);
     current = source;
+    source.begin();
     let changes = 0;
     source.onChange(() => {
       changes += 1;
@@ -328,8 +391,8 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     t.equal(source.pairFor('example.org'), undefined);
     t.equal(source.pairFor('three.example.org'), undefined);
     t.match(source.logged, [
-      { level: 'info', name: 'one.example.org', until: /^20\d\d-/, terms: /^data:|^https?:/ },
-      { level: 'info', name: 'two.example.org', until: /^20\d\d-/ },
+      { level: 'info', name: 'one.example.org', terms: /^data:|^https?:/ },
+      { level: 'info', name: 'two.example.org' },
     ]);
 
     t.same(filesIn(keptIn(source.state)), [
@@ -399,10 +462,7 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     await second.isIdle();
     t.equal(running.orders(), before);
     t.equal(second.changes(), 0);
-    const elsewhere = await acme({
-      ...{ names, agree: true, state: first.state, log: silent, clock: handClock().clock },
-      directory: 'https://127.0.0.1:9/elsewhere',
-    });
+    const elsewhere = await acme({ ...given, names, state: first.state });
     t.equal(elsewhere.pairFor('kept.example.org'), undefined, "another authority's is its own");
     await elsewhere.stop();
   });

@@ -8,6 +8,7 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto';
+import type { Pair } from '../tls/certificates.ts';
 import {
   bits,
   context,
@@ -22,7 +23,6 @@ import {
   text,
   time,
 } from './der.ts';
-import type { Pair } from './pair.ts';
 
 /** A private key, and the public one that belongs to it. */
 export interface KeyPair {

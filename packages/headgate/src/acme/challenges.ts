@@ -1,6 +1,7 @@
 /** Showing an authority that a name leads here: over HTTP (RFC 8555, 8.3), or over TLS (RFC 8737). */
+
+import type { Pair } from '../tls/certificates.ts';
 import { challengePair } from './certification.ts';
-import type { Pair } from './pair.ts';
 
 /** How it is shown. */
 export type ChallengeType = 'http-01' | 'tls-alpn-01';

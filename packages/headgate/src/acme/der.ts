@@ -41,17 +41,13 @@ export const text = (content: string) => tagged(0x0c, Buffer.from(content));
 export const context = (number: number, ...contents: readonly Buffer[]) =>
   tagged(0xa0 | number, ...contents);
 
-/** A GeneralizedTime, to the second. */
-export const time = (ms: number) =>
-  tagged(
-    0x18,
-    Buffer.from(
-      `${new Date(ms)
-        .toISOString()
-        .replace(/\.\d+|[-:T]/g, '')
-        .slice(0, 14)}Z`,
-    ),
-  );
+/** A time to the second: UTCTime before 2050, then GeneralizedTime (RFC 5280, section 4.1.2.5). */
+export function time(ms: number): Buffer {
+  const digits = new Date(ms).toISOString().replace(/\..*|\D/g, '');
+  return digits < '2050'
+    ? tagged(0x17, Buffer.from(`${digits.slice(2)}Z`))
+    : tagged(0x18, Buffer.from(`${digits}Z`));
+}
 
 /** An OBJECT IDENTIFIER: `1.2.840`. */
 export function oid(dotted: string): Buffer {

@@ -2,8 +2,9 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Pair } from '../tls/certificates.ts';
 import { type KeyPair, keyFromPem, keyToPem, newKey } from './certification.ts';
-import { type DatedPair, type Pair, toDatedPair } from './pair.ts';
+import { type DatedPair, toDatedPair } from './pair.ts';
 import type { Attempt } from './schedule.ts';
 
 /** The folder of an account. */

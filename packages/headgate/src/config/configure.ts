@@ -87,7 +87,8 @@ export async function configure(written: unknown, folder: string): Promise<Confi
   });
   const warnings: Fault[] = [];
   const listen = doorsOf(settings, faults);
-  const tls = settings.tls && readTls(settings.tls, folder, settings.sites, { faults, warnings });
+  const where = { folder, doors: listen };
+  const tls = settings.tls && readTls(settings.tls, settings, where, { faults, warnings });
   if (faults.length > 0) return { faults };
   const { watch, scheme, errorPage, metrics, purge } = settings;
   const { file, ...log } = settings.log;
