@@ -473,8 +473,11 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     await t.rejects(source.want(['*.example.org']), { message: /dns-01/ });
     t.ok(source.pairFor('old.example.org'), 'nothing changed');
     await source.want(['new.example.org']);
-    await until(() => source.changes() === 2);
+    t.equal(source.changes(), 2, 'that is told too');
+    t.equal(source.pairFor(''), undefined);
+    await until(() => source.changes() === 3);
     t.ok(source.pairFor('new.example.org'));
+    t.same(source.pairFor(''), source.pairFor('new.example.org'));
     t.equal(source.pairFor('old.example.org'), undefined);
     const before = running.orders();
     await source.want(['old.example.org', 'new.example.org']);

@@ -81,14 +81,18 @@ export async function acme({
     held.set(name, { pair, renewal: renewalTime(pair) });
     certificates.publish({ names: [name], notAfter: pair.notAfter });
   };
+  const tell = () => {
+    for (const told of listeners) told();
+  };
   const want = async (names: readonly string[]) => {
     const next = checkNames(names);
-    for (const name of held.keys()) if (!next.includes(name)) held.delete(name);
     for (const name of next) {
       const pair = held.has(name) ? undefined : await state.pairFor(name);
       if (pair) take(name, pair);
     }
+    for (const name of held.keys()) if (!next.includes(name)) held.delete(name);
     wanted = next;
+    tell();
     nap.abort();
   };
   const obtain = async (name: string) => {
@@ -106,7 +110,7 @@ export async function acme({
       const said = `the certificate for ${name} is in use, but will be lost at the next start`;
       log.error({ name }, `${said}: ${(error as Error).message}`);
     }
-    for (const told of listeners) told();
+    tell();
   };
   const attempt = async (name: string) => {
     attempts.set(name, nextAttempt(clock.now(), attempts.get(name)));
@@ -153,7 +157,10 @@ export async function acme({
   await want(names);
   let working: Promise<void> | undefined;
   return {
-    pairFor: (name) => held.get(name === '' ? (wanted[0] ?? '') : name.toLowerCase())?.pair,
+    pairFor: (name) => {
+      const found = name === '' ? wanted.find((one) => held.has(one)) : name.toLowerCase();
+      return held.get(found ?? '')?.pair;
+    },
     onChange: (told) => {
       listeners.push(told);
     },
