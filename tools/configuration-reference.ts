@@ -39,6 +39,16 @@ export function reference(): string {
       text: 'In `admin`. It keeps to itself: a Unix socket is for the user of the daemon alone; at `HOST:PORT` it is read-only without a token, and refuses browsers that are sent by another site. [Operating](operating.md) tells what it answers.',
       schema: whole.properties?.admin,
     },
+    {
+      title: 'TLS',
+      text: 'In `tls`. [TLS](tls.md) tells how certificates are renewed, and what is agreed upon:',
+      schema: whole.properties?.tls,
+    },
+    {
+      title: 'Certificates from an authority',
+      text: 'In `tls.acme`. `HEADGATE_ACME` with an e-mail address is the same as `agree: true` with that `email`.',
+      schema: whole.properties?.tls?.properties?.acme,
+    },
     { title: 'PURGE', text: 'In `purge`:', schema: whole.properties?.purge },
   ];
   return `${[HEAD, ...sections.map(toText), environment(), TAIL].join('\n\n')}\n`;
@@ -78,8 +88,8 @@ const TAIL = `## Reload
 
 SIGHUP loads the file again, and so does a change of it if \`watch\` is true. It is checked whole first;
 if anything is wrong, everything stays as it was and the log says what. Requests and WebSockets under
-way go on as they began. Kept previews stay. Another \`listen\`, \`admin.listen\` or
-\`metrics\` needs a restart.`;
+way go on as they began. Kept previews stay. Another \`listen\`, \`tls.minVersion\`,
+\`admin.listen\` or \`metrics\` needs a restart.`;
 
 function toText({ title, text, schema }: Section): string {
   const rows = Object.entries(schema?.properties ?? {}).map(([name, setting]) => {

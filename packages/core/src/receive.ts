@@ -1,5 +1,6 @@
 /** Makes a request value of what Node received. */
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { EMPTY } from './body.ts';
 import { HeadgateError, toHeadgateError } from './errors.ts';
@@ -37,10 +38,18 @@ export interface ReceiverSettings {
   /** True for fields besides those of `isClaim` that end here. */
   readonly isPrivate?: ((name: string) => boolean) | undefined;
   readonly hosts?: Hosts | undefined;
+  /** True when a host must not be asked for on this connection, whose certificate is another's. */
+  readonly isMisdirected?: ((socket: Socket, host: string) => boolean) | undefined;
 }
 
 /** Makes the receiver of a server. Throws a `TypeError` for wrong `hosts`. */
-export function receiver({ siteOf, origination, isPrivate, hosts }: ReceiverSettings): Receiver {
+export function receiver({
+  siteOf,
+  origination,
+  isPrivate,
+  hosts,
+  isMisdirected,
+}: ReceiverSettings): Receiver {
   const isDropped = isPrivate ? (name: string) => isClaim(name) || isPrivate(name) : isClaim;
   const isServed = hosts && (typeof hosts === 'function' ? hosts : among(hosts));
 
@@ -69,6 +78,11 @@ export function receiver({ siteOf, origination, isPrivate, hosts }: ReceiverSett
         throw new HeadgateError(
           'MISDIRECTED_REQUEST',
           `no site here is called ${host}; if one should be, add the name to its hosts`,
+        );
+      if (isMisdirected?.(socket, host))
+        throw new HeadgateError(
+          'MISDIRECTED_REQUEST',
+          `the certificate of this connection is not for ${host}; ask for it on another`,
         );
       if (isLoop(request.headers))
         throw new HeadgateError('LOOP_DETECTED', 'the upstream leads back to Headgate');

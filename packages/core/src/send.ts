@@ -5,6 +5,7 @@ import { discard, transfer } from './body.ts';
 import { HeadgateError } from './errors.ts';
 import type { ProxyResponse } from './exchange.ts';
 import { field, toLength, toRaw, withFields } from './headers.ts';
+import { reset } from './reset.ts';
 
 /** How `send` writes and what it tells. */
 export interface SendOptions {
@@ -111,6 +112,6 @@ function carry(
  * the end of the body (HTTP/1.0, no length), only a reset says that something is missing.
  */
 function cutOff(res: ServerResponse, length: number | undefined): void {
-  if (length === undefined && !res.chunkedEncoding) res.socket?.resetAndDestroy();
+  if (length === undefined && !res.chunkedEncoding && res.socket) reset(res.socket);
   res.destroy();
 }

@@ -8,6 +8,7 @@ import { withFields } from './headers.ts';
 import { linger } from './linger.ts';
 import { isWaitingFor, type Pacer } from './pace.ts';
 import { bodyOf, type Receiver } from './receive.ts';
+import { reset } from './reset.ts';
 import { send } from './send.ts';
 
 /** What all exchanges of a server have in common. */
@@ -146,7 +147,7 @@ export function serve(
 
   const onTimeout = () => {
     if (res.writableLength > 0)
-      socket.resetAndDestroy(); // frees what the kernel holds for it as well
+      reset(socket); // frees what the kernel holds for it as well
     else if (error) socket.destroy();
     else if (isWaitingFor(request.body))
       abort(new HeadgateError('REQUEST_TIMEOUT', 'the body stopped coming'));
@@ -192,7 +193,7 @@ export function serve(
     onDrip: () => abort(new HeadgateError('REQUEST_TIMEOUT', 'the body came too slowly')),
     onStall: () => {
       error ??= new HeadgateError('CLIENT_GONE', 'the client stopped reading');
-      socket.resetAndDestroy();
+      reset(socket);
     },
   });
   if (refused) fail(refused);

@@ -1,4 +1,4 @@
-/** The front edge: an HTTP/1.1 server that turns requests into values and writes values back. */
+/** The front edge: a server that turns requests into values and writes values back. */
 import {
   createServer as createHttpServer,
   type IncomingMessage,
@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { admissionTo } from './admission.ts';
 import { EMPTY } from './body.ts';
 import { HeadgateError } from './errors.ts';
 import type { Finished, Handler, Headers, ProxyRequest, ProxyResponse } from './exchange.ts';
@@ -22,6 +23,7 @@ import {
   type Service,
   serve,
 } from './serve.ts';
+import { secureServer, type TlsSettings } from './tls.ts';
 import { MAX_HEAD, onTheWire, parserError, UNREADABLE } from './unparsed.ts';
 import { isWebSocket, responseOn, type Tunnel } from './upgrade.ts';
 
@@ -32,6 +34,7 @@ export {
   type ProxySecret,
   type Trust,
 } from './forwarded.ts';
+export type { Certificates, Pair, TlsSettings } from './tls.ts';
 export { errorResponse };
 
 /** What a server needs to know. */
@@ -71,19 +74,15 @@ export interface ServerOptions {
   readonly keepAliveTimeout?: number;
   /** Connections at once; the next are answered with 503. A tunnel is one. Default 10 000. */
   readonly maxConnections?: number;
+  /** Speaks TLS, and nothing else. Default: no TLS. */
+  readonly tls?: TlsSettings;
 }
 
 /** Requests that may wait on one connection for their turn. Browsers and proxies send none ahead. */
 const MAX_WAITING = 32;
 
-/** Connections beyond `maxConnections` that are told so; any further are closed without a word. */
-const MAX_TURNED_AWAY = 256;
-
-/** Milliseconds that such a connection has, at most, to send a request and to get its 503. */
-const TURNED_AWAY_TIME = 5_000;
-
 /**
- * Makes an HTTP/1.1 server that answers with `handler`; to `listen` is the caller's. Once it is
+ * Makes an HTTP server that answers with `handler`; to `listen` is the caller's. Once it is
  * closed, answers still under way end their connections. Throws a `TypeError` for wrong options.
  */
 export function createServer(options: ServerOptions): Server {
@@ -92,33 +91,33 @@ export function createServer(options: ServerOptions): Server {
   const { maxConnections = 10_000, minRate = 500, errorPage = errorResponse } = options;
   const siteOf = typeof site === 'function' ? site : () => site;
   const tunnelFor = options.tunnelFor ?? (tunnel && (() => tunnel));
-  const receive = receiver({ siteOf, origination, isPrivate, hosts });
   const connections = new WeakMap<Duplex, Connection>();
   const notUpgraded = new WeakSet<IncomingMessage>();
-  let open = 0;
 
   const unknownExpectation = new HeadgateError(
     'EXPECTATION_FAILED',
     'the only expectation known here is 100-continue',
   );
-  const server = createHttpServer({
+  const http = {
     maxHeaderSize: MAX_HEAD,
     headersTimeout: options.headTimeout ?? 60_000,
     requestTimeout: 0, // an upload may take hours; a silence in it may not: idleTimeout
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: options.keepAliveTimeout ?? 75_000,
     requireHostHeader: false, // the guard's rule is stricter, and its answer is reported
-    shouldUpgradeCallback: (req) => {
+    shouldUpgradeCallback: (req: IncomingMessage) => {
       if (tunnelFor !== undefined && isWebSocket(req)) return true;
       notUpgraded.add(req);
       return false;
     },
-  });
+  };
+  const secure = options.tls && secureServer(http, options.tls);
+  const server = secure?.server ?? createHttpServer(http);
   server.maxHeadersCount = 0; // a limit here drops what is over it in silence; the guard counts
   server.timeout = idleTimeout;
 
-  server.maxConnections = maxConnections + MAX_TURNED_AWAY;
-
+  const isMisdirected = secure?.isMisdirected;
+  const receive = receiver({ siteOf, origination, isPrivate, hosts, isMisdirected });
   const watch = pacerOf(server, idleTimeout, minRate);
   const service: Service = { server, handler, receive, errorPage, finished, idleTimeout, watch };
   const serveWith = (known?: Circumstances) => (req: IncomingMessage, res: ServerResponse) => {
@@ -130,7 +129,8 @@ export function createServer(options: ServerOptions): Server {
     else req.socket.destroy();
   };
 
-  server.on('connection', admit);
+  const refusalOf = admissionTo(server, maxConnections, idleTimeout);
+  server.on(secure ? 'secureConnection' : 'connection', admit);
   server.on('request', serveWith());
   server.on('checkContinue', (req, res) => {
     const isOnly = req.headers.expect?.toLowerCase() === '100-continue';
@@ -145,18 +145,11 @@ export function createServer(options: ServerOptions): Server {
   server.on('clientError', refuseUnparsed);
   return server;
 
-  /** Counts connections; serves nothing on those that are too many, but says so. */
+  /** Serves nothing on a connection that is one too many, but says so. */
   function admit(socket: Socket): void {
     socket.setDefaultEncoding('latin1'); // else a head that goes out alone is taken for UTF-8
-    open += 1;
-    socket.once('close', () => {
-      open -= 1;
-    });
-    if (open <= maxConnections) return;
-    const refusal = new HeadgateError('OVERLOADED', `more than ${maxConnections} connections`);
-    connections.set(socket, aConnection(refusal));
-    const timer = setTimeout(() => socket.destroy(), Math.min(TURNED_AWAY_TIME, idleTimeout));
-    socket.once('close', () => clearTimeout(timer));
+    const refusal = refusalOf(socket);
+    if (refusal) connections.set(socket, aConnection(refusal));
   }
 
   /** Lets a pipelined request wait for its turn; what breaks off meanwhile is refused then. */

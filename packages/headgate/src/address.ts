@@ -11,6 +11,12 @@ export interface SocketPath {
   readonly path: string;
 }
 
+/** A place where people come in, and whether TLS is spoken there. */
+export interface Door {
+  readonly at: Address;
+  readonly isTls: boolean;
+}
+
 /** Where the admin server listens. */
 export type Place = Address | SocketPath;
 
@@ -29,6 +35,12 @@ export function toAddress(text: string, also = ''): Address {
   return host ? { host, port } : { port };
 }
 
+/** Reads what `toAddress` does; `https://` in front of it means TLS. */
+export function toDoor(text: string): Door {
+  const [, scheme, rest = text] = /^(https?):\/\/(.*)$/.exec(text) ?? [];
+  return { at: toAddress(rest, ', with https:// in front for TLS'), isTls: scheme === 'https' };
+}
+
 /** Reads what `toAddress` does, and `unix:PATH`. */
 export function toPlace(text: string): Place {
   const [, path] = /^unix:([^\0]+)$/.exec(text) ?? [];
@@ -36,8 +48,11 @@ export function toPlace(text: string): Place {
 }
 
 /** The URL under which somebody on this machine finds what listens there. */
-export function toUrl({ host = 'localhost', port }: Address): string {
+export function toUrl(
+  { host = 'localhost', port }: Address,
+  scheme: 'http' | 'https' = 'http',
+): string {
   const isEvery = host === '::' || host === '0.0.0.0';
   const name = isEvery ? 'localhost' : host.includes(':') ? `[${host}]` : host;
-  return `http://${name}:${port}`;
+  return `${scheme}://${name}:${port}`;
 }

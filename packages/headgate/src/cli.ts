@@ -56,6 +56,7 @@ program
       process.stderr.write(`${loaded.problems.join('\n')}\n`);
       process.exit(1);
     }
+    for (const warning of loaded.warnings ?? []) process.stderr.write(`warning: ${warning}\n`);
     const sites = loaded.config.sites.map(({ name }) => name).join(', ');
     process.stdout.write(
       expand

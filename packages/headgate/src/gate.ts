@@ -4,8 +4,12 @@ import type { CacheStore, Finished, Handler, Middleware, ProxyRequest } from '@h
 import { createServer, type ServerOptions } from '@headgate/core/server';
 import type { Tunnel } from '@headgate/core/upgrade';
 import { memoryStore } from '@headgate/store';
+import type { Acme } from './acme/acme.ts';
+import { answerOverTls } from './acme/over-tls.ts';
 import type { Config } from './config/configure.ts';
 import { type Generation, openGeneration } from './generation.ts';
+import { inOrder } from './tls/certificates.ts';
+import { pemFiles } from './tls/pem-files.ts';
 import type { Upkeep } from './upkeep.ts';
 import { warnings } from './warnings.ts';
 
@@ -20,14 +24,19 @@ export interface GateParts {
   readonly finished?: (exchange: Finished) => void;
   /** Told of mistakes in the set-up that show in what passes, once each. */
   readonly warn?: (message: string) => void;
+  /** Has certificates for the names that no file has one for. */
+  readonly authority?: Acme;
   /** Where the layers keep things. Default: 64 MiB of this process's memory. */
   readonly store?: CacheStore;
 }
 
 /** A gate: a configuration at work. */
 export interface Gate extends Upkeep {
-  /** Makes a server; each address that is listened at needs one of its own. */
-  server(): Server;
+  /**
+   * Makes a server; each address that is listened at needs one of its own. It speaks TLS, with the
+   * certificates of the configuration, if it `isTls`.
+   */
+  server(isTls?: boolean): Server;
   /**
    * Puts another configuration in force, from the next request on. What is under way goes on as it
    * began, tunnels too. Rejects, and changes nothing, when it can't be opened.
@@ -40,10 +49,12 @@ export interface Gate extends Upkeep {
 /** Builds a gate from what `toConfig` makes of a configuration. */
 export async function gate(
   config: Config,
-  { finished, measure, warn, store = memoryStore() }: GateParts = {},
+  { finished, measure, warn, authority, store = memoryStore() }: GateParts = {},
 ): Promise<Gate> {
   const { onIgnored, onFinished } = warn ? warnings(warn) : {};
-  let current = await openGeneration(config, store, onIgnored);
+  let current = await openGeneration(config, store, onIgnored, authority?.answer);
+  const files = config.tls && pemFiles(config.tls.certificates, { warn });
+  const certificates = files && inOrder(authority ? [files, authority] : [files]);
   const old = new Set<Generation>();
   const entered = new WeakMap<ProxyRequest, () => void>();
 
@@ -86,18 +97,35 @@ export async function gate(
     },
   };
   return {
-    server: () => createServer(options),
+    server: (isTls = false) => {
+      const { tls } = config;
+      if (!isTls) return createServer(options);
+      if (!certificates || !tls) throw new TypeError('tls must be in the configuration');
+      const { minVersion } = tls;
+      const server = createServer({ ...options, tls: { certificates, minVersion } });
+      if (authority) answerOverTls(server, authority);
+      return server;
+    },
     purge: (what) => within(({ purge }) => purge(what)),
     warm: (url) => within(({ warm }) => warm(url)),
     reload: async (next) => {
       const before = current;
-      current = await openGeneration(next, store, onIgnored);
+      const opened = await openGeneration(next, store, onIgnored, authority?.answer);
+      try {
+        await authority?.want(next.tls?.acme?.names ?? []);
+        if (next.tls) files?.use(next.tls.certificates);
+      } catch (error) {
+        await opened.close();
+        throw error;
+      }
+      current = opened;
       old.add(before);
       const closed = () => old.delete(before);
       before.retire().then(closed, closed); // what went wrong there is nothing to those here now
     },
     close: async () => {
       for (const generation of [...old, current]) await generation.close();
+      await certificates?.stop();
       await store.close();
     },
   };

@@ -16,6 +16,7 @@ import { errorPages } from './error-pages.ts';
 import { hostTable } from './hosts.ts';
 import { purgeMethod } from './purge-method.ts';
 import { type OpenSite, openSite } from './site.ts';
+import { toHttps } from './tls/to-https.ts';
 import { type Upkeep, upkeep } from './upkeep.ts';
 
 /** One configuration at work. */
@@ -34,18 +35,21 @@ export interface Generation extends Upkeep {
   close(): Promise<void>;
 }
 
-/** Opens a configuration. */
+/** Opens a configuration. `ownAnswer` knows what our own ACME challenges are answered with. */
 export async function openGeneration(
-  { sites: configs, trusted, scheme, errorPage, purgeFrom }: Config,
+  { sites: configs, trusted, scheme, errorPage, purgeFrom, listen, tls }: Config,
   store: CacheStore,
   onIgnored: Trust['onIgnored'],
+  ownAnswer?: (token: string) => string | undefined,
 ): Promise<Generation> {
   let inside = 0;
   let isRetired = false;
   let closed: Promise<void> | undefined;
   const { promise: empty, resolve: tellEmpty } = Promise.withResolvers<void>();
+  const secured = tls && toHttps(tls, listen, ownAnswer);
   const sites: OpenSite[] = [];
   const close = () => {
+    secured?.close();
     closed ??= closeAll(sites);
     return closed;
   };
@@ -102,9 +106,10 @@ export async function openGeneration(
       const site = bySite.get(request.site);
       if (!site) throw unknownHost(request);
       if (request.method === 'PURGE') return purged(request);
-      return site.handler(request);
+      return secured ? secured.layer(request, site.handler) : site.handler(request);
     },
-    tunnelFor: (request) => bySite.get(request.site)?.tunnelFor(request),
+    tunnelFor: (request) =>
+      secured?.isSentOn(request) ? undefined : bySite.get(request.site)?.tunnelFor(request),
     enter,
     retire: async () => {
       const left = enter();

@@ -30,10 +30,12 @@ export async function listen(server: Server, address: Address): Promise<Listener
 /** What stops a server as `Listener.stop` says. To be called before it listens. */
 export function stopOf(server: Server): Listener['stop'] {
   const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
+  const know = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-  });
+  };
+  server.on('connection', know);
+  server.on('secureConnection', know); // here the same again, and what it has read is without TLS
   return async (drain) => {
     const isClosed = once(server, 'close');
     server.close();

@@ -27,13 +27,16 @@ export function reloading(
     isWatched = isWanted;
   };
   const once = async (): Promise<readonly string[]> => {
-    const { config, expanded, problems }: Loaded = await load(loading);
+    const { config, expanded, problems, warnings = [] }: Loaded = await load(loading);
     if (!config || !expanded) return problems;
     await reload(config);
     inForce = { ...inForce, config, expanded, since: new Date() };
     watch(config);
+    for (const warning of warnings) log.warn(warning);
     if (placesOf(config) !== asked)
-      log.warn('listen, admin.listen, metrics or log has changed: that needs a restart');
+      log.warn(
+        'listen, tls.minVersion, tls.acme, state, admin.listen, metrics or log has changed: that needs a restart',
+      );
     log.info({ sites: config.sites.map(({ name }) => name) }, 'reloaded');
     return [];
   };
@@ -64,6 +67,7 @@ export function reloading(
 }
 
 /** What can't be changed while it runs. */
-function placesOf({ listen, admin, metrics, log }: Config): string {
-  return JSON.stringify([listen, admin?.listen, metrics, log]);
+function placesOf({ listen, tls, admin, metrics, log }: Config): string {
+  const acme = tls?.acme && { ...tls.acme, names: undefined }; // those can be changed
+  return JSON.stringify([listen, tls?.minVersion, acme, admin?.listen, metrics, log]);
 }

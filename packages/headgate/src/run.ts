@@ -1,11 +1,14 @@
 /** The daemon from start to stop. */
 import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
-import { type Place, toUrl } from './address.ts';
+import type { Logger } from 'pino';
+import type { Acme } from './acme/acme.ts';
+import { type Door, type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
 import { type Loading, load } from './config/load.ts';
+import type { AcmeSettings } from './config/read-acme.ts';
 import type { Counting } from './counting.ts';
 import { onCrash } from './crash.ts';
 import { gate } from './gate.ts';
@@ -13,6 +16,7 @@ import { type Listener, listen } from './listeners.ts';
 import { logging } from './logging.ts';
 import { collectYoungBuffers } from './memory.ts';
 import { reloading } from './reloading.ts';
+import { certificateLog } from './tls/certificate-log.ts';
 
 /** Milliseconds that requests under way have to finish when the daemon is asked to stop. */
 const DRAIN = 10_000;
@@ -29,14 +33,17 @@ const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
  */
 export async function run(loading: Loading) {
   collectYoungBuffers();
-  const { config, expanded, problems, file } = await load(loading);
+  const { config, expanded, problems, warnings = [], file } = await load(loading);
   if (!config || !expanded) throw new TypeError(problems.join('\n'));
   const { log, finished, reopen, close: closeLog } = await logging(config.log);
   process.on('SIGUSR1', reopen); // also where there is no file: Node's own answer is a debugger
   const warn = (message: string) => log.warn(message);
+  for (const warning of warnings) warn(warning);
   const stopCdnLog = cdnLog(log);
+  const stopCertificateLog = certificateLog(log);
   const store = memoryStore();
   const counted = config.admin || config.metrics ? await count() : undefined;
+  const authority = config.tls?.acme && (await openAuthority(config.tls.acme, log));
   const opened = await gate(config, {
     finished: (exchange) => {
       finished(exchange);
@@ -44,15 +51,17 @@ export async function run(loading: Loading) {
     },
     warn,
     store,
+    ...(authority && { authority }),
     ...(counted && { measure: counted }),
   });
   const servers: Server[] = [];
-  const listeners: Listener[] = [];
-  for (const address of config.listen) {
-    const server = opened.server();
+  const doors: { readonly door: Door; readonly listener: Listener }[] = [];
+  for (const door of config.listen) {
+    const server = opened.server(door.isTls);
     servers.push(server);
-    listeners.push(await listen(server, address));
+    doors.push({ door, listener: await listen(server, door.at) });
   }
+  authority?.begin();
   counted?.watch({ servers, store });
   counted?.reloaded(true);
   const started = { config, expanded, ...(file !== undefined && { file }) };
@@ -64,7 +73,7 @@ export async function run(loading: Loading) {
   const { purge, warm } = opened;
   const parts = { inForce, store, purge, warm, reload, log };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
-  process.stderr.write(greeting(listeners, config, { file, metrics: admin.metrics }));
+  process.stderr.write(greeting(doors.map(urlOf), config, { file, metrics: admin.metrics }));
 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
@@ -73,12 +82,20 @@ export async function run(loading: Loading) {
   });
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
-  await Promise.all(listeners.map(({ stop }) => stop(DRAIN)));
+  await authority?.stop();
+  await Promise.all(doors.map(({ listener }) => listener.stop(DRAIN)));
   await admin.stop(LAST_WORDS);
   await opened.close();
   stopCdnLog();
+  stopCertificateLog();
   log.info('stopped');
   await closeLog();
+}
+
+/** Where certificates are ordered. Loaded only where some are. */
+async function openAuthority(settings: AcmeSettings, log: Logger): Promise<Acme> {
+  const { acme } = await import('./acme/acme.ts');
+  return acme({ ...settings, log });
 }
 
 /** Begins to count. Loaded where somebody can ask only: it is several MB. */
@@ -87,20 +104,23 @@ async function count(): Promise<Counting> {
   return counting();
 }
 
+function urlOf({ door, listener }: { readonly door: Door; readonly listener: Listener }): string {
+  return toUrl(listener.address, door.isTls ? 'https' : 'http');
+}
+
 function greeting(
-  listeners: readonly Listener[],
+  urls: readonly string[],
   { sites }: Config,
   { file, metrics }: { readonly file: string | undefined; readonly metrics: Place | undefined },
 ): string {
-  const [url, ...more] = listeners.map(({ address }) => toUrl(address));
   const fronts = sites.map(({ name, upstream, routes }) => {
     const to = upstream?.to.join(', ') ?? routes.map(({ path }) => path).join(', ');
     return sites.length > 1 ? `${name} (${to})` : to;
   });
   return `Headgate stands in front of ${fronts.join(', ')}${file ? `, as ${file} says` : ''}.
 
-  Look:  ${[url, ...more].join(', ')}
-  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${url}/
+  Look:  ${urls.join(', ')}
+  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${urls[0]}/
          That is what a fediverse server sees of your front page: its head, from memory the second time.
 ${metrics && 'port' in metrics ? `  Metrics: ${toUrl(metrics)}/metrics\n` : ''}
 `;

@@ -1,18 +1,10 @@
 /** Certificates from an authority: issued, kept, renewed, and not asked for again and again. */
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { tmpdir } from 'node:os';
+import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
@@ -22,21 +14,28 @@ import {
   getCACertificates,
   setDefaultCACertificates,
 } from 'node:tls';
+import acmeClient from 'acme-client';
 import t, { type Test } from 'tap';
-import { listen } from '../../core/test/wire.ts';
+import { listen, talk } from '../../core/test/wire.ts';
 import { type Acme, type AcmeOptions, acme, type Clock } from '../src/acme/acme.ts';
-import type { Pair } from '../src/acme/pair.ts';
-import { CA_FILE, pebble, selfSigned, skip } from './pebble.ts';
+import { presenting } from '../src/acme/challenges.ts';
+import { answerOverTls } from '../src/acme/over-tls.ts';
+import { configure } from '../src/config/configure.ts';
+import { toText } from '../src/config/faults.ts';
+import { load } from '../src/config/load.ts';
+import type { Pair } from '../src/tls/certificates.ts';
+import { folder, selfSigned } from './certificates.ts';
+import { CA_FILE, pebble, skip } from './pebble.ts';
 
 const HOUR = 60 * 60_000;
 const DAY = 24 * HOUR;
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
-
-function folder(t: Test): string {
-  const path = mkdtempSync(join(tmpdir(), 'acme-'));
-  t.teardown(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
+const given = {
+  names: ['a.example'],
+  directory: 'https://127.0.0.1:9/elsewhere',
+  challenge: 'http-01',
+  log: silent,
+} as const;
 
 async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 2_000 && !holds(); i++) await pause(10);
@@ -83,25 +82,90 @@ function recorder() {
   };
 }
 
-t.test('options that can not work are refused before anything is asked', async (t) => {
-  const given = { names: ['a.example'], agree: true, state: folder(t), log: silent };
-  const rows: [Partial<AcmeOptions>, RegExp][] = [
-    [{ agree: false }, /^agree must be true: .*letsencrypt\.org/],
-    [{ names: ['*.a.example'] }, /^names must be whole: .*"\*\.a\.example" needs .*dns-01/],
-    [{ names: ['*'] }, /^names must be whole/],
-    [{ names: ['localhost'] }, /^names must be DNS names like .*got "localhost"/],
-    [{ names: ['192.0.2.1'] }, /^names must be DNS names/],
-    [{ names: ['[::1]'] }, /^names must be DNS names/],
-    [{ names: ['../../etc/x.example'] }, /^names must be DNS names/],
-    [{ names: [`${'a'.repeat(64)}.example`] }, /^names must be DNS names/],
-    [{ directory: 'http://ca.example/' }, /^directory must be an https URL/],
-    [{ directory: 'ca.example' }, /^directory must be an https URL/],
-    [{ state: CA_FILE }, /^state must be a folder in which .* can write, got .*localhost\.pem/],
+t.test('settings that can not work are refused with what to write', async (t) => {
+  const here = folder(t);
+  const wild = await selfSigned('*.wild.example', { from: Date.now(), to: Date.now() + DAY });
+  const certificates = [{ cert: 'wild.crt', key: 'wild.key' }];
+  writeFileSync(join(here, 'wild.crt'), wild.cert);
+  writeFileSync(join(here, 'wild.key'), wild.key);
+  const upstream = 'http://127.0.0.1:3000';
+  const at = (hosts: string[] | undefined, more: object = {}) => ({
+    tls: { acme: { agree: true, ...more } },
+    sites: [{ hosts, upstream }],
+  });
+  const rows: [written: unknown, message: RegExp][] = [
+    [at(['a.example'], { agree: false }), /^tls\.acme\.agree: must be true: .*letsencrypt\.org/],
+    [at(['a.example'], { agree: undefined }), /^tls\.acme\.agree: must be true/],
+    [at(['a.example'], { email: 'me' }), /^tls\.acme\.email: must be an address like/],
+    [at(['a.example'], { directory: 'http://a.example/' }), /directory: must be an https URL/],
+    [at(['*.a.example']), /^sites\[0\]\.hosts\[0\]: .*\*\.a\.example: that needs .*dns-01/],
+    [at(['*']), /dns-01/],
+    [at(undefined), /^tls\.acme: must know for which names: .*HEADGATE_HOST/],
+    [{ ...at(['a.example']), listen: 'https://:443' }, /challenge: http-01 comes to port 80/],
+    [{ ...at(['a.example']), listen: ':80' }, /^tls: is for nothing/],
   ];
-  for (const [options, message] of rows)
-    await t.rejects(acme({ ...given, ...options }), { name: 'TypeError', message });
-  t.same(readdirSync(given.state), [], 'nothing was written');
+  for (const [written, message] of rows) {
+    const { faults, config } = await configure(written, here);
+    t.match(faults.map((fault) => `${toText(fault.path)}: ${fault.message}`)[0], message);
+    t.equal(config, undefined);
+  }
+
+  const hosts = ['A.example', 'localhost', 'b.wild.example', '*.wild.example', '[::1]'];
+  const { config, warnings } = await configure(
+    { tls: { acme: { agree: true }, certificates }, sites: [{ hosts, upstream }] },
+    here,
+  );
+  t.same(config?.tls?.acme, {
+    directory: 'https://acme-v02.api.letsencrypt.org/directory',
+    challenge: 'http-01',
+    names: ['a.example'],
+    state: join(here, 'headgate-state'),
+  });
+  t.match(warnings, [
+    { path: ['sites', 0, 'hosts', 1], message: 'no authority gives a certificate for localhost' },
+    { path: ['sites', 0, 'hosts', 4], message: /\[::1\]/ },
+  ]);
+
+  const environment = { HEADGATE_UPSTREAM: upstream, HEADGATE_HOST: 'a.example' };
+  const loaded = async (more: NodeJS.ProcessEnv) => {
+    const { config, problems } = await load({
+      environment: { ...environment, ...more },
+      settings: [],
+    });
+    return config?.tls?.acme ?? problems;
+  };
+  t.match(await loaded({ HEADGATE_ACME: 'me@a.example', STATE_DIRECTORY: '/var/lib/h:/other' }), {
+    email: 'me@a.example',
+    state: '/var/lib/h',
+  });
+  t.match(
+    await loaded({
+      ...{ HEADGATE_ACME: 'true', HEADGATE_ACME_DIRECTORY: 'https://ca.example/dir' },
+      ...{ HEADGATE_STATE: '/srv/state', STATE_DIRECTORY: '/var/lib/h' },
+    }),
+    { email: undefined, directory: 'https://ca.example/dir', state: '/srv/state' },
+  );
+  t.match(await loaded({ HEADGATE_ACME: 'false' }), [/^HEADGATE_ACME: must be an address like/]);
 });
+
+t.test(
+  'names that can not be certified, and a state that can not be used, are refused',
+  async (t) => {
+    const state = folder(t);
+    const rows: [Partial<AcmeOptions>, RegExp][] = [
+      [{ names: ['*.a.example'] }, /^names must be whole: .*"\*\.a\.example" needs .*dns-01/],
+      [{ names: ['localhost'] }, /^names must be DNS names like .*got "localhost"/],
+      [{ names: ['192.0.2.1'] }, /^names must be DNS names/],
+      [{ names: ['[::1]'] }, /^names must be DNS names/],
+      [{ names: ['../../etc/x.example'] }, /^names must be DNS names/],
+      [{ names: [`${'a'.repeat(64)}.example`] }, /^names must be DNS names/],
+      [{ state: CA_FILE }, /^state must be a folder in which .* can write, got .*localhost\.pem/],
+    ];
+    for (const [options, message] of rows)
+      await t.rejects(acme({ ...given, state, ...options }), { name: 'TypeError', message });
+    t.same(readdirSync(state), [], 'nothing was written');
+  },
+);
 
 t.test('what an authority asks for is done', async (t) => {
   setDefaultCACertificates([...getCACertificates(), readFileSync(CA_FILE, 'utf8')]);
@@ -137,11 +201,108 @@ t.test('what an authority asks for is done', async (t) => {
     const now = () => Date.UTC(2001, 0, 1);
     const clock = { ...handClock().clock, now };
     const names = ['slow.example.org'];
-    const source = await acme({ names, agree: true, directory, state: folder(t), log, clock });
+    const source = await acme({ ...given, names, directory, state: folder(t), log, clock });
+    source.begin();
     await until(() => errors().length > 0);
     await source.stop();
     t.match(errors(), [{ message: said, check, again }]);
   }
+});
+
+t.test('only a nonce that was refused is tried again', async (t) => {
+  setDefaultCACertificates([...getCACertificates(), readFileSync(CA_FILE, 'utf8')]);
+  const tls = {
+    cert: readFileSync(CA_FILE),
+    key: readFileSync(CA_FILE.replace('.pem', '-key.pem')),
+  };
+  for (const [type, count] of [
+    ['badNonce', 6],
+    ['externalAccountRequired', 1],
+  ] as const) {
+    let posts = 0;
+    const server = createHttpsServer(tls, ({ method, headers }, res) => {
+      const at = (path: string) => `https://${headers.host}${path}`;
+      const resources = {
+        newNonce: at('/nonce'),
+        newAccount: at('/account'),
+        newOrder: at('/order'),
+      };
+      const problem = { type: `urn:ietf:params:acme:error:${type}`, detail: 'no' };
+      res.setHeader('replay-nonce', 'abc');
+      if (method === 'POST') posts += 1;
+      res.writeHead(method === 'POST' ? 400 : 200);
+      res.end(JSON.stringify(method === 'POST' ? problem : resources));
+    });
+    const directory = `https://127.0.0.1:${await listen(t, server)}/dir`;
+    const { log, errors } = recorder();
+    const names = ['once.example.org'];
+    const source = await acme({ ...given, names, directory, state: folder(t), log });
+    source.begin();
+    await until(() => errors().length > 0);
+    await source.stop();
+    t.match(errors(), [{ type }]);
+    t.equal(posts, count);
+  }
+});
+
+t.test('while a challenge is under way over TLS, everybody else is served as ever', async (t) => {
+  const life = { from: Date.now(), to: Date.now() + DAY };
+  const own = await selfSigned('a.example.org', life);
+  const underWay = presenting('tls-alpn-01');
+  const challenge = { name: 'a.example.org', token: 'a', keyAuthorization: 'a.b' };
+  const done = await underWay.present({ ...challenge, crypto: acmeClient.crypto });
+  const server = createTlsServer(own, (socket) => socket.end(`hello ${socket.servername}`));
+  server.on('tlsClientError', (_, socket) => socket.destroy());
+  answerOverTls(server, underWay);
+  const port = await listen(t, server);
+
+  const dribbling = createTcpServer((near) => {
+    const far = connectTcp(port, '127.0.0.1').setNoDelay();
+    near.on('data', async (chunk) => {
+      near.pause();
+      for (let at = 0; at < chunk.length; at += 40) {
+        far.write(chunk.subarray(at, at + 40));
+        await pause(2);
+      }
+      near.resume();
+    });
+    far.on('error', () => {}).pipe(near.on('error', () => {}));
+  });
+  const slowly = await listen(t, dribbling);
+
+  /** What a client hears. */
+  const ask = async (servername: string, ALPNProtocols: string[], at = port) => {
+    const host = '127.0.0.1';
+    const socket = connect({
+      port: at,
+      host,
+      servername,
+      ALPNProtocols,
+      rejectUnauthorized: false,
+    });
+    const heard = ['nothing', ''];
+    socket.on('secureConnect', () => {
+      const isOwn = socket.getPeerX509Certificate()?.raw.equals(new X509Certificate(own.cert).raw);
+      heard[0] = `${isOwn ? 'its own' : 'challenge'} ${socket.alpnProtocol || ''}`;
+    });
+    socket.on('data', (chunk) => (heard[1] += chunk));
+    await once(socket, 'close').catch(() => {});
+    return heard;
+  };
+  const ordinary = ['its own ', 'hello a.example.org'];
+  t.same(await ask('a.example.org', []), ordinary);
+  t.same(await ask('a.example.org', [], slowly), ordinary, 'however it comes');
+  t.same(await ask('a.example.org', ['acme-tls/1']), ['challenge acme-tls/1', '']);
+  t.same(await ask('A.example.org', ['acme-tls/1'], slowly), ['challenge acme-tls/1', '']);
+  t.same(await ask('b.example.org', ['acme-tls/1']), ['nothing', ''], 'another name');
+  t.match((await talk(port, 'GET / HTTP/1.1\r\n\r\n')).text, /^(?!HTTP)/);
+  const silent = connectTcp(port, '127.0.0.1');
+  await once(silent, 'connect');
+  silent.resetAndDestroy();
+  t.same(await ask('a.example.org', []), ordinary, 'who leaves takes nobody along');
+  done();
+  t.same(await ask('a.example.org', []), ordinary);
+  t.match(await ask('a.example.org', ['acme-tls/1']), ['its own ']);
 });
 
 t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
@@ -159,13 +320,16 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     res.end(text);
   });
   const secure = createTlsServer({
-    ALPNProtocols: ['acme-tls/1', 'http/1.1'],
     SNICallback: (name, done) => {
-      const pair = current?.challengePairFor(name) ?? current?.pairFor(name);
+      const pair = current?.pairFor(name);
       done(null, pair && createSecureContext(pair));
     },
   });
-  secure.on('tlsClientError', () => {});
+  secure.on('secureConnection', (socket) => socket.end('hello'));
+  answerOverTls(secure, {
+    isPresenting: () => current?.isPresenting() === true,
+    challengePairFor: (name) => current?.challengePairFor(name),
+  });
   const tlsPort = await listen(t, secure);
   const authority = await pebble(t, { httpPort: await listen(t, web), tlsPort });
   const running = await authority.open();
@@ -179,9 +343,10 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     const hands = handClock();
     const { log, logged, errors } = recorder();
     const { clock } = hands;
-    const source = await acme({ agree: true, directory, state, clock, log, ...options });
+    const source = await acme({ ...given, directory, state, clock, log, ...options });
     t.teardown(source.stop);
     current = source;
+    source.begin();
     let changes = 0;
     source.onChange(() => {
       changes += 1;
@@ -222,8 +387,8 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     t.equal(source.pairFor('example.org'), undefined);
     t.equal(source.pairFor('three.example.org'), undefined);
     t.match(source.logged, [
-      { level: 'info', name: 'one.example.org', until: /^20\d\d-/, terms: /^data:|^https?:/ },
-      { level: 'info', name: 'two.example.org', until: /^20\d\d-/ },
+      { level: 'info', name: 'one.example.org', terms: /^data:|^https?:/ },
+      { level: 'info', name: 'two.example.org' },
     ]);
 
     t.same(filesIn(keptIn(source.state)), [
@@ -293,10 +458,7 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     await second.isIdle();
     t.equal(running.orders(), before);
     t.equal(second.changes(), 0);
-    const elsewhere = await acme({
-      ...{ names, agree: true, state: first.state, log: silent, clock: handClock().clock },
-      directory: 'https://127.0.0.1:9/elsewhere',
-    });
+    const elsewhere = await acme({ ...given, names, state: first.state });
     t.equal(elsewhere.pairFor('kept.example.org'), undefined, "another authority's is its own");
     await elsewhere.stop();
   });
@@ -307,8 +469,11 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     await t.rejects(source.want(['*.example.org']), { message: /dns-01/ });
     t.ok(source.pairFor('old.example.org'), 'nothing changed');
     await source.want(['new.example.org']);
-    await until(() => source.changes() === 2);
+    t.equal(source.changes(), 2, 'that is told too');
+    t.equal(source.pairFor(''), undefined);
+    await until(() => source.changes() === 3);
     t.ok(source.pairFor('new.example.org'));
+    t.same(source.pairFor(''), source.pairFor('new.example.org'));
     t.equal(source.pairFor('old.example.org'), undefined);
     const before = running.orders();
     await source.want(['old.example.org', 'new.example.org']);
@@ -405,8 +570,11 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     const pairFile = join(place, 'certificates', 'damaged.example.org.pem');
     const accountFile = join(place, 'account-key.pem');
     const attemptsFile = join(place, 'attempts.json');
-    const other = await selfSigned('other.example.org');
-    const renamed = await selfSigned('damaged.example.org');
+    const other = await selfSigned('other.example.org', { from: Date.now(), to: Date.now() + DAY });
+    const renamed = await selfSigned('damaged.example.org', {
+      from: Date.now(),
+      to: Date.now() + DAY,
+    });
     const rows: [what: string, file: string, text: string, said: RegExp][] = [
       ['half', pairFile, readFileSync(pairFile, 'utf8').slice(0, 300), /pem is damaged/],
       ['nonsense', pairFile, 'nonsense', /damaged/],

@@ -191,14 +191,14 @@ t.test(
       HEADGATE_HOST: ' env.example, *.env.example ',
     };
     const file = await loaded(t, lines);
-    t.match(file.config, { listen: [{ port: 1 }], sites: [{ hosts: ['file.example'] }] });
+    t.match(file.config, { listen: [{ at: { port: 1 } }], sites: [{ hosts: ['file.example'] }] });
     const env = await loaded(t, lines, { environment });
     t.match(env.config, {
-      listen: [{ port: 2 }, { port: 2, host: '::1' }],
+      listen: [{ at: { port: 2 } }, { at: { port: 2, host: '::1' } }],
       sites: [{ hosts: ['env.example', '*.env.example'], upstream: { to: [UPSTREAM] } }],
     });
     const line = await loaded(t, lines, { environment, settings: [listen] });
-    t.match(line.config, { listen: [{ port: 3 }], sites: [{ hosts: ['env.example'] }] });
+    t.match(line.config, { listen: [{ at: { port: 3 } }], sites: [{ hosts: ['env.example'] }] });
     t.equal(line.config?.listen.length, 1);
   },
 );

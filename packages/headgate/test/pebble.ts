@@ -6,9 +6,7 @@ import { request } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import acme from 'acme-client';
 import type { Test } from 'tap';
-import type { Pair } from '../src/acme/pair.ts';
 
 /** Why tests with it are left out, if they must be. */
 export const skip = !isThere() && 'needs pebble (Debian package pebble)';
@@ -67,16 +65,6 @@ export async function pebble(t: Test, { httpPort, tlsPort }: Ports) {
     /** The certificate of the authority, which changes with each start. */
     root: () => get(`https://127.0.0.1:${managementPort}/roots/0`),
   };
-}
-
-/** A certificate for a name that nobody but its own key vouches for. */
-export async function selfSigned(name: string): Promise<Pair> {
-  const { createPrivateEcdsaKey, createAlpnCertificate } = acme.crypto;
-  const key = await createPrivateEcdsaKey();
-  const identifier = { type: 'dns', value: name };
-  const asked = { identifier, status: 'pending', url: '', challenges: [] } as const;
-  const [, cert] = await createAlpnCertificate({ ...asked, challenges: [] }, 'proof', key);
-  return { cert: String(cert), key: String(key) };
 }
 
 async function started(

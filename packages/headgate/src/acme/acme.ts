@@ -1,11 +1,13 @@
 /** Certificates that are ordered, kept and renewed by themselves (RFC 8555). */
+import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { CERTIFICATE_CHANNEL, type CertificateSource, type Pair } from '../tls/certificates.ts';
 import { openAuthority } from './authority.ts';
 import { type ChallengeType, type Presenting, presenting } from './challenges.ts';
-import { checkDirectory, checkNames } from './names.ts';
+import { checkNames } from './names.ts';
 import { order } from './order.ts';
-import type { DatedPair, Pair } from './pair.ts';
+import type { DatedPair } from './pair.ts';
 import { adviceFor, problemOf } from './problem.ts';
 import { type Attempt, nextAttempt, postponed, remembered, renewalTime } from './schedule.ts';
 import { openState } from './state.ts';
@@ -21,14 +23,11 @@ export interface Clock {
 export interface AcmeOptions {
   /** Each gets a certificate of its own: a name that fails takes no other with it. */
   readonly names: readonly string[];
-  /** Whether the operator agrees to the terms of the authority. */
-  readonly agree: boolean;
   /** Where the authority writes to, if it writes. */
   readonly email?: string | undefined;
-  /** URL of the authority's directory. Default Let's Encrypt. */
-  readonly directory?: string | undefined;
-  /** Default `http-01`. */
-  readonly challenge?: ChallengeType | undefined;
+  /** URL of the authority's directory. That the operator agrees to its terms is taken for granted. */
+  readonly directory: string;
+  readonly challenge: ChallengeType;
   /** The folder for the account, certificates and failed attempts. */
   readonly state: string;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -36,19 +35,12 @@ export interface AcmeOptions {
 }
 
 /** Certificates from an authority. */
-export interface Acme extends Pick<Presenting, 'answer' | 'challengePairFor'> {
-  /** The certificate for a name, as soon as there is one; for `''` that of the first name. */
-  readonly pairFor: (name: string) => Pair | undefined;
-  /** Calls back after each certificate that is new. */
-  readonly onChange: (told: () => void) => void;
+export interface Acme extends CertificateSource, Omit<Presenting, 'present'> {
+  /** Begins to ask for what is missing or due. Call it when challenges can be answered. */
+  readonly begin: () => void;
   /** Asks for these names from now on, and no more for others. Rejects as `acme` does. */
   readonly want: (names: readonly string[]) => Promise<void>;
-  /** Gives up what is under way. */
-  readonly stop: () => Promise<void>;
 }
-
-/** The directory of Let's Encrypt. */
-export const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
 
 /** Milliseconds between two looks at the clock, which may have been set or have slept meanwhile. */
 const LOOK = 60 * 60_000;
@@ -59,24 +51,19 @@ const REAL: Clock = {
 };
 
 /**
- * Begins to get certificates, one after another, and to renew them. Rejects with a `TypeError` for
- * wrong options and a state that can't be used; what fails later is logged and tried again.
+ * Takes the certificates that are kept; gets the others when it is told to begin, one after another,
+ * and renews them. Rejects with a `TypeError` for names that can't be certified and a state that can't
+ * be used; what fails later is logged and tried again.
  */
 export async function acme({
   names,
-  agree,
   email,
-  directory = LETS_ENCRYPT,
-  challenge = 'http-01',
+  directory,
+  challenge,
   state: folder,
   log,
   clock = REAL,
 }: AcmeOptions): Promise<Acme> {
-  if (!agree)
-    throw new TypeError(
-      `agree must be true: no certificate without agreeing to the terms of ${directory}`,
-    );
-  checkDirectory(directory);
   checkNames(names);
   let wanted: readonly string[] = [];
   const state = await openState(folder, directory, (message) => log.warn(message));
@@ -84,22 +71,28 @@ export async function acme({
   const attempts = new Map<string, Attempt>();
   for (const [name, attempt] of state.attempts)
     attempts.set(name, remembered(clock.now(), attempt));
-  const { present, answer, challengePairFor } = presenting(challenge);
+  const { present, ...answering } = presenting(challenge);
+  const certificates = channel(CERTIFICATE_CHANNEL);
   const listeners: (() => void)[] = [];
   const stopping = new AbortController();
   let nap = new AbortController();
 
   const take = (name: string, pair: DatedPair) => {
     held.set(name, { pair, renewal: renewalTime(pair) });
+    certificates.publish({ names: [name], notAfter: pair.notAfter });
+  };
+  const tell = () => {
+    for (const told of listeners) told();
   };
   const want = async (names: readonly string[]) => {
     const next = checkNames(names);
-    for (const name of held.keys()) if (!next.includes(name)) held.delete(name);
     for (const name of next) {
       const pair = held.has(name) ? undefined : await state.pairFor(name);
       if (pair) take(name, pair);
     }
+    for (const name of held.keys()) if (!next.includes(name)) held.delete(name);
     wanted = next;
+    tell();
     nap.abort();
   };
   const obtain = async (name: string) => {
@@ -109,8 +102,7 @@ export async function acme({
     const pair = await order(name, authority, { challenge, signal, present });
     take(name, pair);
     attempts.delete(name);
-    const until = new Date(pair.notAfter).toISOString();
-    log.info({ name, until, terms: authority.terms }, `got a certificate for ${name}`);
+    log.info({ name, terms: authority.terms }, `got a certificate for ${name}`);
     try {
       await state.keepPair(name, pair);
       await state.keepAttempts(attempts);
@@ -118,7 +110,7 @@ export async function acme({
       const said = `the certificate for ${name} is in use, but will be lost at the next start`;
       log.error({ name }, `${said}: ${(error as Error).message}`);
     }
-    for (const told of listeners) told();
+    tell();
   };
   const attempt = async (name: string) => {
     attempts.set(name, nextAttempt(clock.now(), attempts.get(name)));
@@ -163,15 +155,20 @@ export async function acme({
   };
 
   await want(names);
-  const working = work();
+  let working: Promise<void> | undefined;
   return {
-    pairFor: (name) => held.get(name === '' ? (wanted[0] ?? '') : name.toLowerCase())?.pair,
+    pairFor: (name) => {
+      const found = name === '' ? wanted.find((one) => held.has(one)) : name.toLowerCase();
+      return held.get(found ?? '')?.pair;
+    },
     onChange: (told) => {
       listeners.push(told);
     },
-    answer,
-    challengePairFor,
+    ...answering,
     want,
+    begin: () => {
+      working ??= work();
+    },
     stop: async () => {
       stopping.abort();
       await working;

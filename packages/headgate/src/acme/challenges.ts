@@ -1,6 +1,6 @@
 /** Showing an authority that a name leads here: over HTTP (RFC 8555, 8.3), or over TLS (RFC 8737). */
 import type { crypto as Crypto } from 'acme-client';
-import type { Pair } from './pair.ts';
+import type { Pair } from '../tls/certificates.ts';
 
 /** How it is shown. */
 export type ChallengeType = 'http-01' | 'tls-alpn-01';
@@ -19,6 +19,8 @@ export interface Presenting {
   readonly present: (challenge: Challenge) => Promise<() => void>;
   /** What `/.well-known/acme-challenge/TOKEN` is answered with (http-01). */
   readonly answer: (token: string) => string | undefined;
+  /** Whether one is under way for which a certificate is shown. */
+  readonly isPresenting: () => boolean;
   /** What is shown for a name to who speaks `acme-tls/1` (tls-alpn-01). */
   readonly challengePairFor: (name: string) => Pair | undefined;
 }
@@ -37,6 +39,7 @@ export function presenting(type: ChallengeType): Presenting {
       };
     },
     answer: (token) => answers.get(token),
+    isPresenting: () => pairs.size > 0,
     challengePairFor: (name) => pairs.get(name.toLowerCase()),
   };
 }

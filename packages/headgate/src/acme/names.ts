@@ -22,9 +22,3 @@ export function checkNames(names: readonly string[]): readonly string[] {
   }
   return [...new Set(names.map((name) => name.toLowerCase()))];
 }
-
-/** Throws a `TypeError` unless it is the URL of a directory. */
-export function checkDirectory(directory: string): void {
-  if (!URL.canParse(directory) || new URL(directory).protocol !== 'https:')
-    throw new TypeError(`directory must be an https URL, got "${directory}"`);
-}

@@ -1,11 +1,6 @@
 /** A certificate with its key, and what can be said of it. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-
-/** A certificate and its key, in PEM; the chain is in `cert`, the certificate itself first. */
-export interface Pair {
-  readonly cert: string;
-  readonly key: string;
-}
+import type { Pair } from '../tls/certificates.ts';
 
 /** A pair, and the milliseconds of its life. */
 export interface DatedPair extends Pair {

@@ -3,7 +3,8 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type DatedPair, type Pair, toDatedPair } from './pair.ts';
+import type { Pair } from '../tls/certificates.ts';
+import { type DatedPair, toDatedPair } from './pair.ts';
 import type { Attempt } from './schedule.ts';
 
 /** The folder of an account. */

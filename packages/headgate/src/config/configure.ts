@@ -1,6 +1,7 @@
 /** From what somebody wrote to what is in force: all of it checked, presets and files read, plugins found. */
 import { resolve } from 'node:path';
 import type { Plugin } from '@headgate/core';
+import type { Door } from '../address.ts';
 import { loadPlugin } from '../plugins.ts';
 import { expandSite } from '../presets/expand.ts';
 import { crossCheck, nameFor } from './cross-checks.ts';
@@ -13,6 +14,7 @@ import {
   readTrusted,
   type Trusted,
 } from './read.ts';
+import { doorsOf, readTls, type Tls } from './read-tls.ts';
 import { type ConfigSettings, schema, type WrittenConfig } from './schema.ts';
 import type { RouteSettings, SiteSettings, WrittenSite } from './site-schema.ts';
 
@@ -36,8 +38,9 @@ export interface SiteConfig
 }
 
 /** A configuration in force. */
-export interface Config
-  extends Pick<ConfigSettings, 'listen' | 'log' | 'scheme' | 'watch' | 'metrics'> {
+export interface Config extends Pick<ConfigSettings, 'log' | 'scheme' | 'watch' | 'metrics'> {
+  readonly listen: readonly Door[];
+  readonly tls?: Tls;
   /** Absolute, as is the file in `log`. */
   readonly errorPage?: string;
   readonly admin?: Admin;
@@ -54,6 +57,8 @@ export interface Configured {
   /** Everything that is wrong with it; when there is anything, there is nothing else here. */
   readonly faults: readonly Fault[];
   readonly config?: Config;
+  /** What is odd about it, though it can be in force. */
+  readonly warnings?: readonly Fault[];
   /** The same configuration without presets. */
   readonly expanded?: WrittenConfig;
 }
@@ -80,11 +85,16 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     const { hosts = [], name = nameFor(hosts) } = site;
     return { ...withFiles(site, folder, path, faults), hosts, name, chain };
   });
+  const warnings: Fault[] = [];
+  const listen = doorsOf(settings, faults);
+  const where = { folder, doors: listen };
+  const tls = settings.tls && readTls(settings.tls, settings, where, { faults, warnings });
   if (faults.length > 0) return { faults };
-  const { listen, watch, scheme, errorPage, metrics, purge } = settings;
+  const { watch, scheme, errorPage, metrics, purge } = settings;
   const { file, ...log } = settings.log;
   const config = {
     listen,
+    ...(tls && { tls }),
     watch,
     log: { ...log, ...(file !== undefined && { file: resolve(folder, file) }) },
     ...(scheme && { scheme }),
@@ -96,7 +106,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     sites,
     folder,
   };
-  return { faults, config, expanded: expanded as WrittenConfig };
+  return { faults, warnings, config, expanded: expanded as WrittenConfig };
 }
 
 /**

@@ -85,8 +85,40 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: 'HEADGATE_LISTEN',
     path: ['listen'],
-    describes: 'Where to listen, `HOST:PORT`; several are separated by commas.',
+    describes:
+      'Where to listen, `HOST:PORT` or `https://HOST:PORT`; several are separated by commas.',
     read: oneOrMore,
+  },
+  {
+    name: 'HEADGATE_TLS_CERT',
+    path: ['tls', 'certificates', 0, 'cert'],
+    describes: 'A PEM file with the certificate and its chain, for HTTPS.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_TLS_KEY',
+    path: ['tls', 'certificates', 0, 'key'],
+    describes: 'The PEM file with its key.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_ACME',
+    path: ['tls', 'acme'],
+    describes:
+      "An e-mail address, or `true`: has certificates issued, and agrees to the terms of the authority (Let's Encrypt).",
+    read: (text) => ({ agree: true, ...(flag(text) !== true && { email: text }) }),
+  },
+  {
+    name: 'HEADGATE_ACME_DIRECTORY',
+    path: ['tls', 'acme', 'directory'],
+    describes: 'The directory of another authority.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_STATE',
+    path: ['state'],
+    describes: 'The folder for the account and certificates.',
+    read: asIs,
   },
   {
     name: 'HEADGATE_TRUSTED',

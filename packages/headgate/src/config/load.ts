@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Config, configure } from './configure.ts';
 import { CONFIG_VARIABLE, fromEnvironment, type Setting } from './environment.ts';
-import { type Path, partAt, toFaults, toText } from './faults.ts';
+import { type Fault, type Path, partAt, toFaults, toText } from './faults.ts';
 import { type Admin, readAdmin } from './read.ts';
 import { adminSchema, type WrittenConfig } from './schema.ts';
 import { type Source, toSource } from './source.ts';
@@ -25,6 +25,8 @@ export interface Loaded {
   /** One line for everything that is wrong: `file:line:col: path: what is wrong, what to write`. */
   readonly problems: readonly string[];
   readonly config?: Config;
+  /** Lines of the same kind for what is odd, but can be in force. */
+  readonly warnings?: readonly string[];
   readonly expanded?: WrittenConfig;
   /** The file that was read, if there was one. */
   readonly file?: string;
@@ -50,16 +52,16 @@ export async function load(loading: Loading): Promise<Loaded> {
         .map(({ label }) => `${label}: is for one site, and the file has ${overlay.sites}`),
     );
 
-  const { faults, config, expanded } = await configure(overlay.written, folder);
-  const told = faults.map(({ path, message, isKey }) => {
+  const { faults, warnings, config, expanded } = await configure(overlay.written, folder);
+  const tell = ({ path, message, isKey }: Fault) => {
     const label = overlay.places.findLast((place) => isWithin(path, place.path))?.label;
     const place = label ?? source?.place(path, isKey);
     return [place, label ? '' : toText(path), message].filter(Boolean).join(': ');
-  });
-  problems.push(...told.toSorted(new Intl.Collator('en', { numeric: true }).compare));
+  };
+  problems.push(...faults.map(tell).toSorted(new Intl.Collator('en', { numeric: true }).compare));
   const found = { ...(file !== undefined && { file }), problems };
   if (problems.length > 0 || !config || !expanded) return found;
-  return { ...found, config, expanded };
+  return { ...found, config, expanded, warnings: warnings?.map(tell) ?? [] };
 }
 
 /**
@@ -92,8 +94,14 @@ function gather({ file: named, environment, settings }: Loading) {
     source,
     folder: file === undefined ? process.cwd() : dirname(resolve(file)),
     problems: outside.unknown.map(({ name, message }) => `${name}: ${message}`),
-    overlay: put(source?.written, [...outside.settings, ...settings]),
+    overlay: put(withState(source?.written, environment), [...outside.settings, ...settings]),
   };
+}
+
+/** systemd's StateDirectory, where nothing is written of it. */
+function withState(written: unknown, { STATE_DIRECTORY: folders }: NodeJS.ProcessEnv): unknown {
+  if (!folders || partAt(written, ['state']) !== undefined) return written;
+  return set(written, ['state'], folders.split(':')[0]);
 }
 
 function read(file: string): Source {

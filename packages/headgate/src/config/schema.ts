@@ -61,14 +61,75 @@ const admin = z.strictObject({
   tokenFile: values.place.optional().describe('A file that holds the token.'),
 });
 
+const AGREE =
+  "must be true: no certificate without agreeing to the authority's terms (of Let's Encrypt: https://letsencrypt.org/repository/)";
+
+const acme = z.strictObject({
+  agree: z
+    .literal(true, { error: AGREE })
+    .describe('`true` agrees to the terms of the authority. Nothing is ordered without.'),
+  email: z
+    .email({ error: 'must be an address like me@example.org' })
+    .optional()
+    .describe('Where the authority writes to, if it writes.'),
+  directory: z
+    .url({ protocol: /^https$/, error: 'must be an https URL' })
+    .default('https://acme-v02.api.letsencrypt.org/directory')
+    .describe('The directory of the authority (RFC 8555).'),
+  challenge: z
+    .enum(['http-01', 'tls-alpn-01'])
+    .default('http-01')
+    .describe('How it sees that a name leads here: `http-01` at port 80, `tls-alpn-01` at 443.'),
+});
+
+const tls = z.strictObject({
+  certificates: z
+    .array(
+      z.strictObject({
+        cert: values.place.describe('The certificate and its chain in PEM: `fullchain.pem`.'),
+        key: values.place.describe('Its key in PEM: `privkey.pem`.'),
+      }),
+    )
+    .default([])
+    .describe(
+      'Pairs of PEM files, each a `cert` (with its chain) and its `key`. Names are read from the certificates; the first one is shown where none fits.',
+    ),
+  acme: acme
+    .optional()
+    .describe(
+      'Has certificates issued and renewed for the names in `hosts` that none of `certificates` is for.',
+    ),
+  minVersion: z
+    .enum(['TLSv1.2', 'TLSv1.3'])
+    .default('TLSv1.2')
+    .describe('The oldest version that is spoken.'),
+  redirect: z
+    .boolean()
+    .default(true)
+    .describe('Sends people who came over http to the same page over https.'),
+  challenge: values.challenge
+    .default('upstream')
+    .describe(
+      'Who answers `/.well-known/acme-challenge/`: a folder (the `--webroot` of certbot), the URL of what renews, or `upstream`.',
+    ),
+});
+
 /** The whole file. */
 export const schema = z.strictObject({
   listen: z
-    .union([values.address, z.array(values.address).min(1)])
-    .prefault('127.0.0.1:8080')
-    .transform((written) => [written].flat())
+    .union([values.door, z.array(values.door).min(1)])
+    .optional()
+    .transform((written) => written && [written].flat())
     .describe(
-      'Where to listen: `127.0.0.1:8080`, `[::1]:80`, `:80` for every address, or several.',
+      'Where to listen: `127.0.0.1:8080`, `[::1]:80`, `:80` for every address, `https://:443` with TLS, or several. Default: `127.0.0.1:8080`; with `tls`, `:80` and `https://:443`.',
+    ),
+  tls: tls
+    .optional()
+    .describe('How TLS is spoken at the `https://` places of `listen`; see [TLS](tls.md).'),
+  state: values.place
+    .default('headgate-state')
+    .describe(
+      'The folder for what must outlive a restart: the account and certificates of `tls.acme`. A `StateDirectory` of systemd comes before the default.',
     ),
   trusted: z
     .array(trusted)

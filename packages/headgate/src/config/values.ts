@@ -3,7 +3,7 @@ import { domainToASCII } from 'node:url';
 import { originationBy } from '@headgate/core/server';
 import { toOrigin } from '@headgate/core/upstream';
 import { z } from 'zod';
-import { toAddress, toPlace } from '../address.ts';
+import { toAddress, toDoor, toPlace } from '../address.ts';
 
 const TIMES: Readonly<Record<string, number>> = {
   ms: 1,
@@ -32,6 +32,9 @@ export const size = quantity(SIZES, 'a size like 64KiB, 99MiB or 1GB');
 /** A place to listen at. Becomes an `Address`. */
 export const address = text(toAddress);
 
+/** A place for people to come in. Becomes a `Door`. */
+export const door = text(toDoor);
+
 /** A place for the admin server. Becomes a `Place`. */
 export const adminPlace = text(toPlace);
 
@@ -40,6 +43,16 @@ export const origin = text((url) => {
   toOrigin(url);
   return url;
 });
+
+/** A folder, the URL of an application, or `upstream`. */
+export const challenge = z
+  .string()
+  .min(1)
+  .superRefine((written, context) => {
+    if (!/^[a-z]+:\/\//.test(written)) return;
+    const { error } = origin.safeParse(written);
+    for (const { message } of error?.issues ?? []) context.addIssue({ code: 'custom', message });
+  });
 
 /** A proxy in front: an address, a CIDR, or the name of several. */
 export const proxy = text((entry) => {
