@@ -45,6 +45,11 @@ export function reference(): string {
       text: 'In `tls`. [TLS](tls.md) tells how certificates are renewed, and what is agreed upon:',
       schema: whole.properties?.tls,
     },
+    {
+      title: 'Certificates from an authority',
+      text: 'In `tls.acme`. `HEADGATE_ACME` with an e-mail address is the same as `agree: true` with that `email`.',
+      schema: whole.properties?.tls?.properties?.acme,
+    },
     { title: 'PURGE', text: 'In `purge`:', schema: whole.properties?.purge },
   ];
   return `${[HEAD, ...sections.map(toText), environment(), TAIL].join('\n\n')}\n`;

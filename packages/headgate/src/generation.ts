@@ -38,17 +38,18 @@ export interface Generation extends Upkeep {
   close(): Promise<void>;
 }
 
-/** Opens a configuration. */
+/** Opens a configuration. `ownAnswer` knows what our own ACME challenges are answered with. */
 export async function openGeneration(
   { sites: configs, trusted, scheme, errorPage, purgeFrom, listen, tls }: Config,
   store: CacheStore,
   onIgnored: Trust['onIgnored'],
+  ownAnswer?: (token: string) => string | undefined,
 ): Promise<Generation> {
   let inside = 0;
   let isRetired = false;
   let closed: Promise<void> | undefined;
   const { promise: empty, resolve: tellEmpty } = Promise.withResolvers<void>();
-  const secured = tls && toHttps(tls, listen);
+  const secured = tls && toHttps(tls, listen, ownAnswer);
   const sites: OpenSite[] = [];
   const close = () => {
     secured?.close();

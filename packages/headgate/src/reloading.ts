@@ -37,7 +37,7 @@ export function reloading(
     for (const warning of warnings) log.warn(warning);
     if (placesOf(config) !== asked)
       log.warn(
-        'listen, tls.minVersion, admin.listen, metrics, state or log has changed: that needs a restart',
+        'listen, tls.minVersion, tls.acme, state, admin.listen, metrics or log has changed: that needs a restart',
       );
     log.info({ sites: config.sites.map(({ name }) => name) }, 'reloaded');
     return [];
@@ -70,5 +70,6 @@ export function reloading(
 
 /** What can't be changed while it runs. */
 function placesOf({ listen, tls, admin, metrics, state, log }: Config): string {
-  return JSON.stringify([listen, tls?.minVersion, admin?.listen, metrics, state, log]);
+  const acme = tls?.acme && { ...tls.acme, names: undefined }; // those can be changed
+  return JSON.stringify([listen, tls?.minVersion, acme, admin?.listen, metrics, state, log]);
 }

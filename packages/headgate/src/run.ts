@@ -1,12 +1,15 @@
 /** The daemon from start to stop. */
 import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
+import type { Logger } from 'pino';
+import type { Acme } from './acme/acme.ts';
 import { type Door, type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
 import { type Audience, audience } from './audience.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
 import { type Loading, load } from './config/load.ts';
+import type { AcmeSettings } from './config/read-acme.ts';
 import type { Counting } from './counting.ts';
 import { onCrash } from './crash.ts';
 import { gate } from './gate.ts';
@@ -46,6 +49,7 @@ export async function run(loading: Loading) {
   const asked = audience(config, senderOf);
   const counted = config.admin || config.metrics ? await count(asked.of) : undefined;
   const statistics = await openStatistics(config, { log, senderOf });
+  const authority = config.tls?.acme && (await openAuthority(config.tls.acme, log));
   const opened = await gate(config, {
     finished: (exchange) => {
       finished(exchange);
@@ -54,6 +58,7 @@ export async function run(loading: Loading) {
     },
     warn,
     store,
+    ...(authority && { authority }),
     ...(counted && { measure: counted }),
     front: statistics.layer,
   });
@@ -64,6 +69,7 @@ export async function run(loading: Loading) {
     servers.push(server);
     doors.push({ door, listener: await listen(server, door.at) });
   }
+  authority?.begin();
   counted?.watch({ servers, store, upstreams: opened.upstreams });
   counted?.reloaded(true);
   const started = { config, expanded, ...(file !== undefined && { file }) };
@@ -97,6 +103,7 @@ export async function run(loading: Loading) {
   isStopping = true;
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
+  await authority?.stop();
   await Promise.all(doors.map(({ listener }) => listener.stop(DRAIN)));
   await admin.stop(LAST_WORDS);
   await opened.close();
@@ -105,6 +112,12 @@ export async function run(loading: Loading) {
   stopCertificateLog();
   log.info('stopped');
   await closeLog();
+}
+
+/** Where certificates are ordered. Loaded only where some are. */
+async function openAuthority(settings: AcmeSettings, log: Logger): Promise<Acme> {
+  const { acme } = await import('./acme/acme.ts');
+  return acme({ ...settings, log });
 }
 
 /** Begins to count. Loaded where somebody can ask only: it is several MB. */

@@ -91,7 +91,8 @@ export async function configure(written: unknown, folder: string): Promise<Confi
   });
   const warnings: Fault[] = [];
   const listen = doorsOf(settings, faults);
-  const tls = settings.tls && readTls(settings.tls, folder, settings.sites, { faults, warnings });
+  const where = { folder, doors: listen };
+  const tls = settings.tls && readTls(settings.tls, settings, where, { faults, warnings });
   if (faults.length > 0) return { faults };
   const { watch, scheme, errorPage, metrics, purge } = settings;
   const { file, ...log } = settings.log;
@@ -104,7 +105,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     ...(errorPage !== undefined && { errorPage: resolve(folder, errorPage) }),
     ...(admin && { admin }),
     ...(metrics && { metrics }),
-    state: resolve(folder, settings.state ?? defaultState()),
+    state: resolve(folder, settings.state),
     purgeFrom: purge?.from ?? [],
     trusted,
     sites,
@@ -121,11 +122,6 @@ export async function toConfig(written: WrittenConfig, folder = process.cwd()): 
   const { faults, config } = await configure(written, folder);
   if (config) return config;
   throw new TypeError(faults.map(({ path, message }) => `${toText(path)}: ${message}`).join('\n'));
-}
-
-/** systemd's folder for the service (the first, of several), else one beside the configuration. */
-function defaultState(): string {
-  return process.env.STATE_DIRECTORY?.split(':', 1)[0] || 'headgate-state';
 }
 
 function expand(written: WrittenConfig): WrittenConfig {

@@ -108,6 +108,25 @@ export const VARIABLES: readonly Variable[] = [
     read: asIs,
   },
   {
+    name: 'HEADGATE_ACME',
+    path: ['tls', 'acme'],
+    describes:
+      "An e-mail address, or `true`: has certificates issued, and agrees to the terms of the authority (Let's Encrypt).",
+    read: (text) => ({ agree: true, ...(flag(text) !== true && { email: text }) }),
+  },
+  {
+    name: 'HEADGATE_ACME_DIRECTORY',
+    path: ['tls', 'acme', 'directory'],
+    describes: 'The directory of another authority.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_STATE',
+    path: ['state'],
+    describes: 'The folder of what must survive a restart.',
+    read: asIs,
+  },
+  {
     name: 'HEADGATE_TRUSTED',
     path: ['trusted'],
     describes: 'Proxies in front: addresses, CIDRs, `loopback`, `private`, separated by commas.',
