@@ -32,6 +32,21 @@ function over(t: Test, ...ways: Collapse[]) {
   return { faults, makes, ask: () => store.collapse('key', make) };
 }
 
+t.test('a store that rejects or hangs is a miss, and is told of', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => mock.timers.reset());
+  const rejects = () => Promise.reject(new Error('no store'));
+  for (const fails of [rejects, never]) {
+    const faults: StoreFault[] = [];
+    const broken = { ...memoryStore(), get: fails, delete: fails, purge: fails };
+    const store = patient(broken, (fault) => faults.push(fault));
+    const all = Promise.all([store.get('key'), store.delete('key'), store.purge('')]);
+    mock.timers.tick(100);
+    t.same(await all, [undefined, undefined, 0]);
+    t.same(faults.map(({ operation }) => operation).sort(), ['delete', 'get', 'purge']);
+  }
+});
+
 t.test('a store that loses what was made for it', async (t) => {
   const { ask, makes, faults } = over(t, async (_key, make) => {
     await make(unkept);
