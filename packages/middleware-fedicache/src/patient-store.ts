@@ -14,14 +14,14 @@ const PATIENCE_TO_PURGE = 10_000;
 export type StoreFault = { readonly operation: string; readonly error: unknown };
 
 /**
- * `store` for one who can't wait. `get`, `set`, `delete` and `purge` never reject and take at most
+ * `store` for one who can't wait. `get`, `delete` and `purge` never reject and take at most
  * 100 ms. `collapse` rejects with what `make` does only; where the store doesn't even begin within a
  * second, what is missing is made in this process, once for all in it, and not kept.
  */
 export function patient(
   store: CacheStore,
   onFault: (fault: StoreFault) => void,
-): Omit<CacheStore, 'close'> {
+): Omit<CacheStore, 'close' | 'set'> {
   /** What is being made in this process. */
   const making = new Map<string, Promise<Buffer>>();
 
@@ -44,7 +44,6 @@ export function patient(
 
   return {
     get: (key) => soon('get', store.get(key), undefined),
-    set: (key, value, ttl) => soon('set', store.set(key, value, ttl), undefined),
     delete: (key) => soon('delete', store.delete(key), undefined),
     purge: (prefix) => soon('purge', store.purge(prefix), 0),
     collapse(key, make) {
