@@ -111,6 +111,26 @@ t.test('in a browser', { skip, timeout: 100_000 }, async (t) => {
     t.ok(rush.length > 0 && rush.every((height) => height > 50), `${rush}`);
   });
 
+  await t.test('the hours stand where they are, on a small phone too', async (t) => {
+    const { page } = await visit('/one', 320, 'light');
+    const picture = await page.locator('.plot svg').evaluate((element) => {
+      const { left, right, width } = element.getBoundingClientRect();
+      return { left, right, width };
+    });
+    const hours = await page.locator('.axis span').evaluateAll((all) =>
+      all.map((element) => {
+        const { left, right, top } = element.getBoundingClientRect();
+        return { left, right, top };
+      }),
+    );
+    for (const [index, { left, top }] of hours.slice(0, 4).entries()) {
+      t.ok(Math.abs(left - picture.left - (index * picture.width) / 4) < 1, `${index}: ${left}`);
+      t.equal(top, hours[0]?.top);
+    }
+    const [before, now] = hours.slice(3);
+    t.ok(now && before && before.right < now.left && Math.abs(now.right - picture.right) < 1);
+  });
+
   await t.test('a screen reader has the picture in words, and in a table', async (t) => {
     const { page } = await visit('/one', 800, 'light');
     const picture = page.getByRole('img', { name: /^Previews in the last 24 hours/ });

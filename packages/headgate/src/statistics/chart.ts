@@ -50,7 +50,7 @@ ${bars.map((bar, index) => drawn(bar, index * SLOT + 1, top)).join('')}
 ${rect('ground', 0, HEIGHT - 0.5, WIDTH, 1)}
 </svg>
 </div>
-<p class="axis" aria-hidden="true"><span>24 hours ago</span><span>18</span><span>12</span><span>6</span><span>now</span></p>
+<p class="axis" aria-hidden="true"><span>−24 h</span><span>−18 h</span><span>−12 h</span><span>−6 h</span><span>now</span></p>
 <ul class="key" aria-hidden="true">
 ${key('many', 'previews answered')}${key('rush', 'in a stampede')}${key('few', 'pages asked of the application')}
 </ul>

@@ -34,7 +34,9 @@ figure { margin: 0; }
 .plot { position: relative; padding-top: 1.75rem; }
 .plot svg { display: block; width: 100%; height: 13rem; }
 .most { position: absolute; top: 0; left: 0; margin: 0; }
-.axis { display: flex; justify-content: space-between; max-width: none; margin: .25rem 0 0; }
+.axis { display: grid; grid-template-columns: repeat(4, 1fr); justify-items: start; max-width: none; margin: .25rem 0 0; }
+.axis :nth-child(n + 4) { grid-area: 1 / 4; }
+.axis :last-child { justify-self: end; }
 .most, .axis { font-size: .8125rem; color: var(--soft); font-variant-numeric: tabular-nums; }
 .many { fill: var(--many); } .few { fill: var(--few); } .rush { fill: var(--rush); } .band { fill: var(--band); }
 .grid { fill: var(--line); } .ground { fill: var(--soft); }
