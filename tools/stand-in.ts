@@ -1,11 +1,14 @@
 /** A stand-in for the official Node image, where no registry of images can be reached. */
 import { execFile } from 'node:child_process';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** The npm that the official image of Node 24 has, near enough. */
 const NPM = 'npm@11';
+
+/** The authorities that a machine with Debian trusts. */
+const DEBIANS = '/etc/ssl/certs/ca-certificates.crt';
 
 /** What tap adds to a process to measure its coverage is for this one alone. */
 const { NODE_OPTIONS: _, ...env } = process.env;
@@ -37,8 +40,8 @@ export async function standIn(
   const container = await buildah('from', 'scratch');
   await buildah('add', container, debian, '/');
   await buildah('copy', container, prefix, '/usr/local');
-  const { NODE_EXTRA_CA_CERTS: authority } = env;
-  if (authority) {
+  const authority = env.NODE_EXTRA_CA_CERTS ?? DEBIANS;
+  if (existsSync(authority)) {
     await buildah('copy', container, authority, '/authority.pem');
     await buildah('config', '--env', 'NODE_EXTRA_CA_CERTS=/authority.pem', container);
   }
