@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import { readBody } from '@headgate/core';
+import { HeadgateError, readBody } from '@headgate/core';
 import { createServer } from '@headgate/core/server';
 import t, { type Test } from 'tap';
 import { front, listen, rawOrigin, talk, until } from './wire.ts';
@@ -251,6 +251,28 @@ t.test('connections beyond the limit get a 503, and nobody else suffers', async 
     'and so is who comes when one has left',
   );
 });
+
+t.test(
+  'after a fault behind us the connection goes on; after one of the client it ends',
+  async (t) => {
+    for (const [code, keeps] of [
+      ['INTERNAL', true],
+      ['OVERLOADED', true],
+      ['UPSTREAM_BROKEN', true],
+      ['UPSTREAM_TIMEOUT', true],
+      ['UPSTREAM_UNREACHABLE', true],
+      ['BAD_REQUEST', false],
+      ['BODY_TOO_LARGE', false],
+      ['REQUEST_TIMEOUT', false],
+    ] as const) {
+      const handler = () => Promise.reject(new HeadgateError(code, 'as the test has it'));
+      const { port } = await front(t, 'http://127.0.0.1:1', { handler });
+      const { messages, end } = await talk(port, get('/a') + get('/b'), { answers: 2 });
+      t.equal(messages.length, keeps ? 2 : 1, code);
+      t.equal(end, keeps ? 'answered' : 'closed', code);
+    }
+  },
+);
 
 t.test('where hosts are named, no other is served', async (t) => {
   const origin = await rawOrigin(t);

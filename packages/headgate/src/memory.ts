@@ -9,7 +9,7 @@ const SETTING = '--max-semi-space-size';
 /**
  * Starts this program anew, in this process and under its number, unless it was started with a bound for
  * V8's young space. Left alone, that grows to 128 MB under any load that lasts, however little lives in it
- * (20,000 previews: 356 MB resident in all, with the bound 237). Does nothing where a process
+ * (20,000 previews: 356 MB resident in all, with the bound 272). Does nothing where a process
  * can't be replaced (Windows), nor where it would cut the line to the parent that forked it.
  */
 export function boundYoungSpace(): void {

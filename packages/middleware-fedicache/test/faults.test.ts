@@ -109,9 +109,14 @@ const ROWS: readonly Row[] = [
     open(head('200 OK', `X-A: ${'a'.repeat(100_000)}`, 'Content-Length: 0')),
   ],
   [
-    '500 interim responses',
+    '100 interim responses',
     'fine',
-    open('HTTP/1.1 102 Processing\r\n\r\n'.repeat(500) + page(HEALTHY)),
+    open('HTTP/1.1 102 Processing\r\n\r\n'.repeat(100) + page(HEALTHY)),
+  ],
+  [
+    '500 interim responses',
+    'broken',
+    open('HTTP/1.1 102 Processing\r\n\r\n'.repeat(500) + page(HURT)),
   ],
   ['early hints', 'fine', open(`HTTP/1.1 103 Early Hints\r\nLink: <EVIL>\r\n\r\n${page(HEALTHY)}`)],
   ['interim responses only', 'broken', open('HTTP/1.1 102 Processing\r\n\r\n'.repeat(10))],
@@ -127,10 +132,10 @@ const ROWS: readonly Row[] = [
   ],
   [
     '1100 fields',
-    'fine',
+    'broken',
     open(
       page(
-        HEALTHY,
+        HURT,
         Array.from({ length: 1100 }, (_, i) => `X-${i}: a`),
       ),
     ),

@@ -762,12 +762,14 @@ t.test('an origin that is asked too much, while a page is stale, is asked no mor
     const asked = origin.asked.length;
     const all = Promise.all(Array.from({ length: 5 }, () => middleware(preview(), origin.handler)));
     await moment();
-    origin.release({ status: 429, body: Readable.from(['slow down']) });
+    const body = Readable.from(['slow down']);
+    origin.release({ status: 429, body });
     for (const answer of await all) {
       t.match(await text(answer), 'Ünïcödé', 'everybody has the page before');
       t.match(cacheStatus(answer), 'detail=stale');
     }
     t.equal(origin.asked.length, asked + 1, 'asked once for all');
+    t.ok(body.destroyed, 'and its connection is given back');
     await middleware(preview(), origin.handler);
     t.equal(origin.asked.length, asked + 1, 'and not at once again');
     pass(5_001);
