@@ -20,12 +20,12 @@ export function promtool(args: readonly string[], input = '') {
   return { status, said: stdout + stderr };
 }
 
-/** Runs Prometheus until the test is over. It scrapes `/metrics` at `port` five times a second. */
+/** Runs Prometheus until the test is over. It scrapes `/metrics` at `port` each second. */
 export async function prometheus(t: Test, port: number) {
   const folder = mkdtempSync(join(tmpdir(), 'headgate-prometheus-'));
   writeFileSync(
     join(folder, 'prometheus.yml'),
-    `scrape_configs: [{ job_name: headgate, scrape_interval: 200ms, scrape_timeout: 200ms,
+    `scrape_configs: [{ job_name: headgate, scrape_interval: 1s, scrape_timeout: 1s,
       static_configs: [{ targets: ['127.0.0.1:${port}'] }] }]`,
   );
   const child = spawn('prometheus', [
@@ -43,6 +43,9 @@ export async function prometheus(t: Test, port: number) {
   for (let i = 0; i < 2000 && address() === undefined; i++) await sleep(10);
   if (address() === undefined) throw new Error(`Prometheus doesn't listen: ${said}`);
 
+  const isReady = async () => (await fetch(`http://${address()}/-/ready`)).status === 200;
+  for (let i = 0; i < 200 && !(await isReady()); i++) await sleep(100);
+
   /** The value of an expression that gives one, now. */
   const query = async (expression: string): Promise<number | undefined> => {
     const url = `http://${address()}/api/v1/query?query=${encodeURIComponent(expression)}`;
@@ -54,10 +57,10 @@ export async function prometheus(t: Test, port: number) {
     const [first] = data.result;
     return first && Number(first.value[1]);
   };
-  /** The same, once it is `expected`, or what it is after ten seconds. */
+  /** The same, once it is `expected`, or what it is after half a minute. */
   const settled = async (expression: string, expected: number) => {
     let value: number | undefined;
-    for (let i = 0; i < 100 && value !== expected; i++) {
+    for (let i = 0; i < 300 && value !== expected; i++) {
       if (i > 0) await sleep(100);
       value = await query(expression);
     }
