@@ -1,5 +1,5 @@
 /** The daemon's metrics. */
-import { type Instruments, instrument, processRegistry } from '@headgate/metrics';
+import { exposition, type Instruments, instrument, processRegistry } from '@headgate/metrics';
 
 /** Metrics at work. */
 export interface Counting extends Pick<Instruments, 'layer' | 'tunnel' | 'finished'> {
@@ -12,5 +12,5 @@ export interface Counting extends Pick<Instruments, 'layer' | 'tunnel' | 'finish
 /** Begins to count. */
 export function counting(): Counting {
   const register = processRegistry();
-  return { ...instrument(register), text: () => register.metrics() };
+  return { ...instrument(register), text: () => exposition(register) };
 }
