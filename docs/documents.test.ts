@@ -48,6 +48,13 @@ t.test('links between files lead somewhere', async (t) => {
   t.ok(count > 50, `${count} links were followed`);
 });
 
+t.test('the index names every document', async (t) => {
+  const index = read('docs/README.md');
+  for (const path of files('docs/*.md'))
+    if (path !== 'docs/README.md') t.ok(index.includes(`](${path.slice(5)})`), path);
+  for (const path of files('packages/*/README.md')) t.ok(index.includes(`](../${path})`), path);
+});
+
 t.test('the tables of options are those of the schemas; ./dev reference writes them', async (t) => {
   for (const { path, text } of readmes()) {
     t.equal(read(path), text, path);
@@ -73,7 +80,8 @@ t.test('whole configurations in the documents are accepted', async (t) => {
       const written = parse(code);
       if (!written?.sites) continue;
       count += 1;
-      await t.resolves(toConfig(written), `${path}: ${code}`);
+      const folder = join(ROOT, 'examples/my-middleware'); // where ./noindex.ts is
+      await t.resolves(toConfig(written, folder), `${path}: ${code}`);
     }
   t.ok(count >= 4, `${count} were tried`);
 });

@@ -1,6 +1,6 @@
 /** What is published: every package is packed, looked at and used. `npm run test:packages`. */
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -79,6 +79,22 @@ t.test('a program that uses every package type-checks', async (t) => {
   const bundler = ['--module', 'preserve', '--moduleResolution', 'bundler', '--noEmit'];
   t.equal(await run('tsc', ['-p', 'esm', ...bundler]), '', 'bundler');
 });
+
+t.test(
+  'the middleware of docs/writing-a-middleware.md is built, tested and installed',
+  async (t) => {
+    const mine = join(folder, 'project', 'mine');
+    cpSync(join(ROOT, 'examples/my-middleware'), mine, { recursive: true });
+    t.match(await run('node', ['--test', 'mine/noindex.test.ts']), /^ℹ pass 2\nℹ fail 0$/m);
+    t.equal(await run('tsc', ['-p', 'mine']), '');
+    const installed = join(folder, 'project/node_modules/headgate-plugin-noindex');
+    cpSync(mine, installed, { recursive: true });
+    const yaml = readFileSync(join(mine, 'headgate.yaml'), 'utf8');
+    const named = yaml.replace('./noindex.ts', 'headgate-plugin-noindex');
+    writeFileSync(join(folder, 'project/headgate.yaml'), named);
+    t.match(await run('npx', ['--no-install', 'headgate', 'check']), /^headgate\.yaml is right/);
+  },
+);
 
 for (const [name, node] of Object.entries(nodes)) {
   const skip = node === undefined && `there is no ${name} for this machine in the registry`;

@@ -1,5 +1,11 @@
 /** The daemon's metrics. */
-import { type Audience, type Instruments, instrument, processRegistry } from '@headgate/metrics';
+import {
+  type Audience,
+  exposition,
+  type Instruments,
+  instrument,
+  processRegistry,
+} from '@headgate/metrics';
 
 /** Metrics at work. */
 export interface Counting extends Pick<Instruments, 'layer' | 'tunnel' | 'finished'> {
@@ -12,5 +18,5 @@ export interface Counting extends Pick<Instruments, 'layer' | 'tunnel' | 'finish
 /** Begins to count. */
 export function counting(audience: Audience): Counting {
   const register = processRegistry();
-  return { ...instrument(register, { audience }), text: () => register.metrics() };
+  return { ...instrument(register, { audience }), text: () => exposition(register) };
 }

@@ -1,4 +1,5 @@
 export {
+  exposition,
   type InstrumentParts,
   type Instruments,
   instrument,

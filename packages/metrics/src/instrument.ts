@@ -1,6 +1,6 @@
 /** Counts what Headgate does, in a Registry of the caller's. */
 import { readFileSync } from 'node:fs';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry, register as shared } from 'prom-client';
 import { certificateMeters } from './certificates.ts';
 import { crashMeters } from './crashes.ts';
 import { cspMeters } from './csp.ts';
@@ -80,6 +80,15 @@ export function processRegistry(): Registry {
   const register = new Registry();
   collectDefaultMetrics({ register });
   return register;
+}
+
+/**
+ * What a scrape gets: everything in `register`, and what others in the process, a plugin for one,
+ * count in prom-client's global one.
+ */
+export async function exposition(register: Registry): Promise<string> {
+  const texts = await Promise.all([...new Set([register, shared])].map((each) => each.metrics()));
+  return texts.filter((text) => text.trim() !== '').join('\n');
 }
 
 function version(): string {
