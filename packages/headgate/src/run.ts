@@ -1,15 +1,14 @@
 /** The daemon from start to stop. */
-import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
-import { type Door, type Place, toUrl } from './address.ts';
+import { type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
 import { type Loading, load } from './config/load.ts';
 import type { Counting } from './counting.ts';
 import { onCrash } from './crash.ts';
+import { openDoors } from './doors.ts';
 import { gate } from './gate.ts';
-import { type Listener, listen } from './listeners.ts';
 import { logging } from './logging.ts';
 import { collectYoungBuffers } from './memory.ts';
 import { reloading } from './reloading.ts';
@@ -49,13 +48,8 @@ export async function run(loading: Loading) {
     store,
     ...(counted && { measure: counted }),
   });
-  const servers: Server[] = [];
-  const doors: { readonly door: Door; readonly listener: Listener }[] = [];
-  for (const door of config.listen) {
-    const server = opened.server(door.isTls);
-    servers.push(server);
-    doors.push({ door, listener: await listen(server, door.at) });
-  }
+  const doors = await openDoors(config.listen, opened.server, loading.environment);
+  const servers = doors.map(({ server }) => server);
   counted?.watch({ servers, store });
   counted?.reloaded(true);
   const started = { config, expanded, ...(file !== undefined && { file }) };
@@ -67,7 +61,13 @@ export async function run(loading: Loading) {
   const { purge, warm } = opened;
   const parts = { inForce, store, purge, warm, reload, log };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
-  process.stderr.write(greeting(doors.map(urlOf), config, { file, metrics: admin.metrics }));
+  process.stderr.write(
+    greeting(
+      doors.map(({ url }) => url),
+      config,
+      { file, metrics: admin.metrics },
+    ),
+  );
 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
@@ -76,7 +76,7 @@ export async function run(loading: Loading) {
   });
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
-  await Promise.all(doors.map(({ listener }) => listener.stop(DRAIN)));
+  await Promise.all(doors.map(({ stop }) => stop(DRAIN)));
   await admin.stop(LAST_WORDS);
   await opened.close();
   stopCdnLog();
@@ -91,10 +91,6 @@ async function count(): Promise<Counting> {
   return counting();
 }
 
-function urlOf({ door, listener }: { readonly door: Door; readonly listener: Listener }): string {
-  return toUrl(listener.address, door.isTls ? 'https' : 'http');
-}
-
 function greeting(
   urls: readonly string[],
   { sites }: Config,
@@ -107,7 +103,7 @@ function greeting(
   return `Headgate stands in front of ${fronts.join(', ')}${file ? `, as ${file} says` : ''}.
 
   Look:  ${urls.join(', ')}
-  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${urls[0]}/
+  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${urls.find((url) => url.startsWith('http')) ?? urls[0]}/
          That is what a fediverse server sees of your front page: its head, from memory the second time.
 ${metrics && 'port' in metrics ? `  Metrics: ${toUrl(metrics)}/metrics\n` : ''}
 `;

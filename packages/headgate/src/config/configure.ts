@@ -86,7 +86,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     return { ...withFiles(site, folder, path, faults), hosts, name, chain };
   });
   const warnings: Fault[] = [];
-  const listen = doorsOf(settings, faults);
+  const listen = doorsOf(settings, folder, faults);
   const tls = settings.tls && readTls(settings.tls, folder, settings.sites, { faults, warnings });
   if (faults.length > 0) return { faults };
   const { watch, scheme, errorPage, metrics, purge } = settings;

@@ -22,7 +22,7 @@ const HTTPS_PORT = 443;
 /** Makes the way to https of a configuration that has one. */
 export function toHttps({ redirect, challenge }: Tls, doors: readonly Door[]): ToHttps {
   const answer = responder(challenge);
-  const port = doors.find(({ isTls }) => isTls)?.at.port;
+  const port = doors.flatMap(({ at, isTls }) => (isTls && 'port' in at ? at.port : []))[0];
   const isSentOn = ({ scheme, url }: ProxyRequest) =>
     redirect && scheme === 'http' && !CHALLENGE.test(url);
   return {
