@@ -57,6 +57,8 @@ export function compose(middleware: readonly Middleware[], handler: Handler): Ha
 /** What the edge reports of an exchange once its last byte is out or its connection is gone. */
 export interface Finished {
   readonly request: ProxyRequest;
+  /** The client's version of HTTP: `1.0`, `1.1` or `2.0`; absent where nothing could be read. */
+  readonly httpVersion?: string;
   /** Status sent, or that would have been sent; 499 when the client left before. */
   readonly status: number;
   /** Bytes received for this exchange, head and framing included (nginx's `$request_length`). */

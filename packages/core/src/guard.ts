@@ -27,7 +27,9 @@ export interface Admitted {
 }
 
 /** Reads a request's head. Throws a `HeadgateError` that says what is wrong with it. */
-export function guard(req: IncomingMessage): Admitted {
+export function guard(
+  req: Pick<IncomingMessage, 'httpVersion' | 'method' | 'rawHeaders' | 'url'>,
+): Admitted {
   const { httpVersion, method = '', rawHeaders, url = '' } = req;
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     throw new HeadgateError('VERSION_NOT_SUPPORTED', `HTTP/${httpVersion} is not spoken here`);

@@ -9,7 +9,7 @@ const LOOKS = 4;
 
 /** An exchange whose client is watched, and what happens when it is too slow. */
 export interface Paced {
-  readonly socket: Socket;
+  readonly socket: Pick<Socket, 'bytesRead' | 'bytesWritten' | 'writableLength'>;
   /** The request's. */
   readonly body: Body;
   /** The body drips. */

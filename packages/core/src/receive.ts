@@ -16,12 +16,14 @@ export interface Received {
   readonly refused?: HeadgateError;
 }
 
+/** What is read of a request's head, as HTTP/1.1 says it. */
+export type Head = Pick<
+  IncomingMessage,
+  'httpVersion' | 'method' | 'url' | 'rawHeaders' | 'socket'
+>;
+
 /** What only the exchange knows: how it is aborted, and how its body is read, if it has one. */
-export type Receiver = (
-  req: IncomingMessage,
-  signal: () => AbortSignal,
-  body: () => Body,
-) => Received;
+export type Receiver = (req: Head, signal: () => AbortSignal, body: () => Body) => Received;
 
 /** Names of hosts that are served, or what knows them; asked in lower case, without port. */
 export type Hosts = readonly string[] | ((name: string) => boolean);
@@ -97,7 +99,7 @@ export function receiver({
  * The body of a request, apart from it: who gives it up doesn't give up the connection, on which the
  * answer is still owed. `onRead` is called when it is first read. Who serves it ends it early.
  */
-export function bodyOf(req: IncomingMessage, onRead: () => void): Readable {
+export function bodyOf(req: Readable, onRead: () => void): Readable {
   let isRead = false;
   const onData = (chunk: Buffer) => {
     if (!body.push(chunk)) req.pause();

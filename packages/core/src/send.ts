@@ -38,9 +38,7 @@ export function send(
   try {
     if (!Number.isInteger(status) || status < 200 || status > 599)
       throw new HeadgateError('UPSTREAM_BROKEN', `status ${status} is not one of 200 to 599`);
-    const given = status === 204 ? undefined : lengthOf(response);
-    const length =
-      !isStream && (hasBody || body.length > 0) && status !== 204 ? body.length : given;
+    const length = lengthOf(response, hasBody);
     const raw = toRaw(headers, (name) => name === 'content-length');
     if (length !== undefined) raw.push('content-length', String(length));
     if (options.isLast) raw.push('connection', 'close');
@@ -79,14 +77,20 @@ export function errorResponse({ status, message }: HeadgateError): ProxyResponse
   return { status, headers, body };
 }
 
-/** What a stream's Content-Length promises; it must be one number. */
-function lengthOf({ headers }: ProxyResponse): number | undefined {
-  const value = field(headers, 'content-length');
-  if (value === undefined) return undefined;
-  const length = toLength(value);
-  if (length === undefined)
+/**
+ * The Content-Length to send: a buffer's own, else what was given, which must be one number; none
+ * where there can't be one.
+ */
+export function lengthOf(
+  { status, headers, body }: ProxyResponse,
+  hasBody: boolean,
+): number | undefined {
+  if (status === 204) return undefined;
+  const given = field(headers, 'content-length');
+  const length = given === undefined ? undefined : toLength(given);
+  if (given !== undefined && length === undefined)
     throw new HeadgateError('UPSTREAM_BROKEN', 'the Content-Length is not one number');
-  return length;
+  return Buffer.isBuffer(body) && (hasBody || body.length > 0) ? body.length : length;
 }
 
 function carry(

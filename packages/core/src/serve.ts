@@ -159,6 +159,7 @@ export function serve(
     isReported = true;
     finished?.({
       request,
+      httpVersion: req.httpVersion,
       status: res.headersSent ? res.statusCode : (error?.status ?? 499),
       bytesIn: bytesSince(connection, socket),
       bytesOut,

@@ -12,6 +12,7 @@ import { EMPTY } from './body.ts';
 import { HeadgateError } from './errors.ts';
 import type { Finished, Handler, Headers, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { type OriginationReader, originationBy, plainAddress } from './forwarded.ts';
+import { takeHttp2 } from './http2.ts';
 import { pacerOf } from './pace.ts';
 import { type Hosts, receiver } from './receive.ts';
 import { errorResponse } from './send.ts';
@@ -23,6 +24,7 @@ import {
   type Service,
   serve,
 } from './serve.ts';
+import { serveStream } from './serve-stream.ts';
 import { secureServer, type TlsSettings } from './tls.ts';
 import { MAX_HEAD, onTheWire, parserError, UNREADABLE } from './unparsed.ts';
 import { isWebSocket, responseOn, type Tunnel } from './upgrade.ts';
@@ -74,7 +76,7 @@ export interface ServerOptions {
   readonly keepAliveTimeout?: number;
   /** Connections at once; the next are answered with 503. A tunnel is one. Default 10 000. */
   readonly maxConnections?: number;
-  /** Speaks TLS, and nothing else. Default: no TLS. */
+  /** Speaks TLS, and nothing else: HTTP/2 or HTTP/1.1, as the client likes. Default: no TLS. */
   readonly tls?: TlsSettings;
 }
 
@@ -129,6 +131,14 @@ export function createServer(options: ServerOptions): Server {
     else req.socket.destroy();
   };
 
+  if (secure)
+    takeHttp2(secure.server, {
+      keepAliveTimeout: http.keepAliveTimeout,
+      serve: (socket, stream, raw, hasBody) => {
+        const refusal = connections.get(socket)?.refusal;
+        serveStream(service, { stream, raw, hasBody, socket, refusal });
+      },
+    });
   const refusalOf = admissionTo(server, maxConnections, idleTimeout);
   server.on(secure ? 'secureConnection' : 'connection', admit);
   server.on('request', serveWith());
@@ -202,7 +212,15 @@ export function createServer(options: ServerOptions): Server {
       open(request, { req, socket, head }, (outcome) => {
         const bytesIn = bytesSince(connectionOf(socket), req.socket);
         const ms = performance.now() - started;
-        finished?.({ request, bytesIn, bytesOut: req.socket.bytesWritten - sent, ms, ...outcome });
+        const { httpVersion } = req;
+        finished?.({
+          request,
+          httpVersion,
+          bytesIn,
+          bytesOut: req.socket.bytesWritten - sent,
+          ms,
+          ...outcome,
+        });
       });
   }
 

@@ -3,6 +3,7 @@ import { constants, randomBytes, X509Certificate } from 'node:crypto';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import { H2 } from './http2.ts';
 
 /** A certificate with its chain and its key, in PEM. */
 export interface Pair {
@@ -82,6 +83,7 @@ export function secureServer(
   const server = createServer({
     ...options,
     ...rules,
+    ALPNProtocols: [H2, 'http/1.1'],
     handshakeTimeout: HANDSHAKE_TIME,
     SNICallback: (name, done) => {
       try {

@@ -30,7 +30,7 @@ export function accessLog(
   log: Logger,
   { query = false, client = 'truncated', upstreamTime }: AccessLogOptions = {},
 ): (exchange: Finished) => void {
-  return ({ request, response, status, bytesIn, bytesOut, ms, error }) => {
+  return ({ request, httpVersion, response, status, bytesIn, bytesOut, ms, error }) => {
     const { id, method, url, headers } = request;
     const { family, purpose } = classify(request);
     const upstreamMs = upstreamTime?.(id);
@@ -40,6 +40,7 @@ export function accessLog(
       host: said(field(headers, 'host')?.replace(/^.*@/s, '')), // a refused one may say anything
       path: printable(pathOf(url)),
       query: query ? said(maskedQuery(url)) : undefined,
+      protocol: httpVersion && `HTTP/${httpVersion}`,
       status,
       bytesIn,
       bytesOut,

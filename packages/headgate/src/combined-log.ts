@@ -24,11 +24,11 @@ export function combinedLog(
     return masked === undefined ? address : `${address}?${masked}`;
   };
 
-  return ({ request, status, bytesOut }) => {
+  return ({ request, httpVersion = '1.1', status, bytesOut }) => {
     const { method, url, headers } = request;
     const referer = field(headers, 'referer');
     const agent = quoted(field(headers, 'user-agent'), MAX_USER_AGENT);
-    const asked = url && `${method} ${withQuery(pathOf(url), url)} HTTP/1.1`;
+    const asked = url && `${method} ${withQuery(pathOf(url), url)} HTTP/${httpVersion}`;
     const from = referer && withQuery(withoutQuery(referer), referer);
     const who = loggedClient(request.client, client) ?? '-';
     const fields = [quoted(asked), status, bytesOut, quoted(from), agent];

@@ -113,7 +113,7 @@ async function prettified(
     singleLine: true,
     errorLikeObjectKeys: ['err'], // else our `error` gets lines of its own
     translateTime: 'HH:MM:ss',
-    ignore: 'id,method,host,path,query,status,ms',
+    ignore: 'id,method,host,path,query,protocol,status,ms',
     messageFormat: ({ method, host, path, query, status, ms, msg }) => {
       if (status === undefined) return `${msg}`;
       return `${status} ${method} ${host ?? ''}${path}${query ? `?${query}` : ''} ${ms} ms`;

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -528,3 +529,73 @@ t.test('handshakes that never end hold no place for long, and no thread', { skip
   t.equal((await ask(at.port)).status, 200);
   t.equal(readFileSync(cert, 'utf8').length > 0, true);
 });
+
+const CHROMIUM = '/usr/bin/chromium';
+const withoutClient = (program: string, why: string) => skip || (existsSync(program) ? false : why);
+
+t.test(
+  'curl speaks HTTP/2, and the log says so',
+  { skip: withoutClient('/usr/bin/curl', 'needs curl (Debian: curl)') },
+  async (t) => {
+    const { url: upstream } = await application(t);
+    const { cert, key } = certificate(folder(t), 'site', ['site.example']);
+    const { ports, said } = await daemon(t, {
+      HEADGATE_UPSTREAM: upstream,
+      HEADGATE_LISTEN: 'https://127.0.0.1:0',
+      HEADGATE_TLS_CERT: cert,
+      HEADGATE_TLS_KEY: key,
+    });
+    const [port = 0] = ports;
+    const curl = async (...args: readonly string[]) => {
+      const common = ['-sS', '--cacert', cert, '--resolve', `site.example:${port}:127.0.0.1`];
+      const out = ['-w', ' %{http_version}', `https://site.example:${port}/`];
+      const child = spawn('curl', [...common, ...args, ...out]);
+      return text(child.stdout);
+    };
+    t.equal(await curl('--http2'), 'from the application 2');
+    t.equal(await curl('--http1.1'), 'from the application 1.1');
+    t.equal(await curl('--http2', '-d', 'a=b'), 'from the application 2');
+    await until(() => said.out.includes('HTTP/1.1'));
+    t.match(said.out, /"protocol":"HTTP\/2\.0","status":200/);
+  },
+);
+
+t.test(
+  'a browser loads a page over HTTP/2, and opens a WebSocket beside it',
+  { skip: withoutClient(CHROMIUM, 'needs Chromium (Debian: chromium)') },
+  async (t) => {
+    const page = `<!doctype html><title>wait</title><p id="said"></p><script>
+      const socket = new WebSocket(location.href.replace('https', 'wss'));
+      socket.onopen = () => socket.send('hello');
+      socket.onmessage = ({ data }) => {
+        const { nextHopProtocol } = performance.getEntriesByType('navigation')[0];
+        document.getElementById('said').textContent = nextHopProtocol + ' ' + data;
+      };
+    </script>`;
+    const server = createServer((_req, res) => {
+      res.setHeader('content-type', 'text/html').end(page);
+    });
+    new WebSocketServer({ server }).on('connection', (socket) =>
+      socket.on('message', (data) => socket.send(`${data} back`)),
+    );
+    const upstream = `http://127.0.0.1:${await listen(t, server)}`;
+    const here = folder(t);
+    const { cert, key } = certificate(here, 'site', ['localhost']);
+    const { port } = await opened(t, {
+      tls: { certificates: [{ cert, key }] },
+      sites: [{ upstream }],
+    });
+    const child = spawn(CHROMIUM, [
+      '--headless=new',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--ignore-certificate-errors',
+      `--user-data-dir=${join(here, 'profile')}`,
+      '--virtual-time-budget=8000',
+      '--dump-dom',
+      `https://localhost:${port}/`,
+    ]);
+    t.teardown(() => child.kill('SIGKILL'));
+    t.match(await text(child.stdout), '<p id="said">h2 hello back</p>');
+  },
+);
