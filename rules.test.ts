@@ -98,7 +98,7 @@ t.test('what is costly or dangerous has one home', async (t) => {
       /^node:(?:http|https|http2)$/,
       [
         /^packages\/core\/src\/(?:server|admission|tls|http2|http2-head|serve-stream|send-on|unparsed|serve|receive|guard|linger|pace|send|pool|upload|upstream|upgrade|connect|intercept)\.ts$/,
-        /^packages\/headgate\/src\/(?:gate|listeners|run|admin\/(?:admin|client|unix-socket))\.ts$/,
+        /^packages\/headgate\/src\/(?:gate|doors|listeners|run|admin\/(?:admin|client|unix-socket))\.ts$/,
       ],
     ],
     [/^(?:commander|pino|pino-pretty|yaml)$/, [/^packages\/headgate\/src\//]],

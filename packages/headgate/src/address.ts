@@ -11,9 +11,14 @@ export interface SocketPath {
   readonly path: string;
 }
 
+/** Sockets that systemd has opened: those with this FileDescriptorName, or all. */
+export interface Inherited {
+  readonly systemd: string | undefined;
+}
+
 /** A place where people come in, and whether TLS is spoken there. */
 export interface Door {
-  readonly at: Address;
+  readonly at: Place | Inherited;
   readonly isTls: boolean;
 }
 
@@ -35,16 +40,19 @@ export function toAddress(text: string, also = ''): Address {
   return host ? { host, port } : { port };
 }
 
-/** Reads what `toAddress` does; `https://` in front of it means TLS. */
+/** Reads what `toPlace` does, and `systemd` or `systemd:NAME`; `https://` in front means TLS. */
 export function toDoor(text: string): Door {
   const [, scheme, rest = text] = /^(https?):\/\/(.*)$/.exec(text) ?? [];
-  return { at: toAddress(rest, ', with https:// in front for TLS'), isTls: scheme === 'https' };
+  const [inherited, name] = /^systemd(?::([^\s:]+))?$/.exec(rest) ?? [];
+  const also = ', with https:// in front for TLS, or unix:PATH, or systemd';
+  const at = inherited === undefined ? toPlace(rest, also) : { systemd: name };
+  return { at, isTls: scheme === 'https' };
 }
 
 /** Reads what `toAddress` does, and `unix:PATH`. */
-export function toPlace(text: string): Place {
+export function toPlace(text: string, also = ', or unix:PATH'): Place {
   const [, path] = /^unix:([^\0]+)$/.exec(text) ?? [];
-  return path === undefined ? toAddress(text, ', or unix:PATH') : { path };
+  return path === undefined ? toAddress(text, also) : { path };
 }
 
 /** The URL under which somebody on this machine finds what listens there. */

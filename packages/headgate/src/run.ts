@@ -1,9 +1,8 @@
 /** The daemon from start to stop. */
-import type { Server } from 'node:http';
 import { memoryStore } from '@headgate/store';
 import type { Logger } from 'pino';
 import type { Acme } from './acme/acme.ts';
-import { type Door, type Place, toUrl } from './address.ts';
+import { type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
@@ -11,8 +10,8 @@ import { type Loading, load } from './config/load.ts';
 import type { AcmeSettings } from './config/read-acme.ts';
 import type { Counting } from './counting.ts';
 import { onCrash } from './crash.ts';
+import { openDoors } from './doors.ts';
 import { gate } from './gate.ts';
-import { type Listener, listen } from './listeners.ts';
 import { logging } from './logging.ts';
 import { collectYoungBuffers } from './memory.ts';
 import { reloading } from './reloading.ts';
@@ -54,13 +53,8 @@ export async function run(loading: Loading) {
     ...(authority && { authority }),
     ...(counted && { measure: counted }),
   });
-  const servers: Server[] = [];
-  const doors: { readonly door: Door; readonly listener: Listener }[] = [];
-  for (const door of config.listen) {
-    const server = opened.server(door.isTls);
-    servers.push(server);
-    doors.push({ door, listener: await listen(server, door.at) });
-  }
+  const doors = await openDoors(config.listen, opened.server, loading.environment);
+  const servers = doors.map(({ server }) => server);
   authority?.begin();
   counted?.watch({ servers, store });
   counted?.reloaded(true);
@@ -73,7 +67,13 @@ export async function run(loading: Loading) {
   const { purge, warm } = opened;
   const parts = { inForce, store, purge, warm, reload, log };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
-  process.stderr.write(greeting(doors.map(urlOf), config, { file, metrics: admin.metrics }));
+  process.stderr.write(
+    greeting(
+      doors.map(({ url }) => url),
+      config,
+      { file, metrics: admin.metrics },
+    ),
+  );
 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
@@ -83,7 +83,7 @@ export async function run(loading: Loading) {
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
   await authority?.stop();
-  await Promise.all(doors.map(({ listener }) => listener.stop(DRAIN)));
+  await Promise.all(doors.map(({ stop }) => stop(DRAIN)));
   await admin.stop(LAST_WORDS);
   await opened.close();
   stopCdnLog();
@@ -104,10 +104,6 @@ async function count(): Promise<Counting> {
   return counting();
 }
 
-function urlOf({ door, listener }: { readonly door: Door; readonly listener: Listener }): string {
-  return toUrl(listener.address, door.isTls ? 'https' : 'http');
-}
-
 function greeting(
   urls: readonly string[],
   { sites }: Config,
@@ -120,7 +116,7 @@ function greeting(
   return `Headgate stands in front of ${fronts.join(', ')}${file ? `, as ${file} says` : ''}.
 
   Look:  ${urls.join(', ')}
-  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${urls[0]}/
+  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${urls.find((url) => url.startsWith('http')) ?? urls[0]}/
          That is what a fediverse server sees of your front page: its head, from memory the second time.
 ${metrics && 'port' in metrics ? `  Metrics: ${toUrl(metrics)}/metrics\n` : ''}
 `;

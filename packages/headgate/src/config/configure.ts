@@ -86,7 +86,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     return { ...withFiles(site, folder, path, faults), hosts, name, chain };
   });
   const warnings: Fault[] = [];
-  const listen = doorsOf(settings, faults);
+  const listen = doorsOf(settings, folder, faults);
   const where = { folder, doors: listen };
   const tls = settings.tls && readTls(settings.tls, settings, where, { faults, warnings });
   if (faults.length > 0) return { faults };

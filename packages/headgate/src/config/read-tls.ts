@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { type Door, toDoor } from '../address.ts';
 import { isFor, type KnownPair, type PairFiles, readPair } from '../tls/pair.ts';
 import type { Fault, Path } from './faults.ts';
+import { readSocket } from './read.ts';
 import { type AcmeSettings, readAcme } from './read-acme.ts';
 import type { ConfigSettings } from './schema.ts';
 
@@ -23,8 +24,15 @@ const PLAIN = ['127.0.0.1:8080'];
 const WITH_TLS = [':80', 'https://:443'];
 
 /** Where to listen; where nothing is said of it, where people look. */
-export function doorsOf({ listen, tls }: ConfigSettings, faults: Fault[]): readonly Door[] {
-  const doors = listen ?? (tls ? WITH_TLS : PLAIN).map(toDoor);
+export function doorsOf(
+  { listen, tls }: ConfigSettings,
+  folder: string,
+  faults: Fault[],
+): readonly Door[] {
+  const doors = (listen ?? (tls ? WITH_TLS : PLAIN).map(toDoor)).map((door) => {
+    if (!('path' in door.at)) return door;
+    return { ...door, at: readSocket(door.at.path, folder, ['listen'], faults) };
+  });
   const isTls = doors.some((door) => door.isTls);
   if (tls && !isTls)
     faults.push({

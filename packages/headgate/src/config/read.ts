@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { originationBy, type ProxySecret } from '@headgate/core/server';
-import type { Place } from '../address.ts';
+import type { Place, SocketPath } from '../address.ts';
 import type { Fault, Path } from './faults.ts';
 import type { AdminSettings, ConfigSettings } from './schema.ts';
 import type { UpstreamSettings } from './site-schema.ts';
@@ -62,12 +62,8 @@ export function readAdmin(
   folder: string,
   faults: Fault[],
 ): Admin {
-  const place = 'path' in listen ? { path: resolve(folder, listen.path) } : listen;
-  if ('path' in place && Buffer.byteLength(place.path) > MAX_SOCKET_PATH)
-    faults.push({
-      path: ['admin', 'listen'],
-      message: `is too long for a socket, which may have ${MAX_SOCKET_PATH} bytes: ${place.path}`,
-    });
+  const place =
+    'path' in listen ? readSocket(listen.path, folder, ['admin', 'listen'], faults) : listen;
   const path = ['admin', 'tokenFile'];
   if (token !== undefined && tokenFile !== undefined)
     faults.push({ path, message: 'is one token too many: keep one of token, tokenFile' });
@@ -75,6 +71,22 @@ export function readAdmin(
   if (tokenFile !== undefined && !/^[!-~]{16,}$/.test(known ?? ''))
     faults.push({ path, message: 'must hold at least 16 characters, without spaces' });
   return { listen: place, hosts, ...(known !== undefined && { token: known }) };
+}
+
+/** The place of a Unix socket, absolute. */
+export function readSocket(
+  written: string,
+  folder: string,
+  path: Path,
+  faults: Fault[],
+): SocketPath {
+  const place = { path: resolve(folder, written) };
+  if (Buffer.byteLength(place.path) > MAX_SOCKET_PATH)
+    faults.push({
+      path,
+      message: `is too long for a socket, which may have ${MAX_SOCKET_PATH} bytes: ${place.path}`,
+    });
+  return place;
 }
 
 /** The upstream with the certificates themselves in `ca`, in place of their file. */

@@ -121,7 +121,7 @@ export const schema = z.strictObject({
     .optional()
     .transform((written) => written && [written].flat())
     .describe(
-      'Where to listen: `127.0.0.1:8080`, `[::1]:80`, `:80` for every address, `https://:443` with TLS, or several. Default: `127.0.0.1:8080`; with `tls`, `:80` and `https://:443`.',
+      'Where to listen: `127.0.0.1:8080`, `[::1]:80`, `:80` for every address, `https://:443` with TLS, `unix:PATH`, `systemd` or `systemd:NAME` for a socket that it passes, or several. Default: `127.0.0.1:8080`; with `tls`, `:80` and `https://:443`.',
     ),
   tls: tls
     .optional()

@@ -29,7 +29,7 @@ export function toHttps(
   ownAnswer: (token: string) => string | undefined = () => undefined,
 ): ToHttps {
   const answer = responder(challenge);
-  const port = doors.find(({ isTls }) => isTls)?.at.port;
+  const port = doors.flatMap(({ at, isTls }) => (isTls && 'port' in at ? at.port : []))[0];
   const isSentOn = ({ scheme, url }: ProxyRequest) =>
     redirect && scheme === 'http' && !CHALLENGE.test(url);
   return {
