@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { Agent, request } from 'node:https';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -80,6 +81,15 @@ async function visit(port: number, { ca, agent }: { ca: string | string[]; agent
   return { status: res.statusCode, text, serial, isOn: req.reusedSocket };
 }
 
+/** The status of the page over HTTP/2. */
+async function statusOn(session: ClientHttp2Session): Promise<unknown> {
+  const stream = session.request({ ':path': '/', ':authority': NAME });
+  const [headers] = await once(stream, 'response');
+  stream.resume();
+  await once(stream, 'close');
+  return headers[':status'];
+}
+
 for (const challenge of ['http-01', 'tls-alpn-01'])
   t.test(`by ${challenge}`, { skip, timeout: 180_000 }, async (t) => {
     const origin = await rawOrigin(t, OK);
@@ -151,6 +161,12 @@ for (const challenge of ['http-01', 'tls-alpn-01'])
     const oldSerial = new X509Certificate(old.cert).serialNumber;
     const stays = await visit(third.tlsPort, { ca: old.cert, agent });
     t.match(stays, { status: 200, serial: oldSerial });
+    const session = connectHttp2(`https://127.0.0.1:${third.tlsPort}`, {
+      servername: NAME,
+      ca: old.cert,
+    });
+    t.teardown(() => session.destroy());
+    t.equal(await statusOn(session), 200);
     const serials = new Set<string>();
     while (!got.test(third.out()) && third.err().length > 0) {
       const { status, serial } = await visit(third.tlsPort, { ca: [old.cert, ca] });
@@ -168,6 +184,7 @@ for (const challenge of ['http-01', 'tls-alpn-01'])
       { status: 200, isOn: true },
       'connections go on',
     );
+    t.equal(await statusOn(session), 200, 'those of HTTP/2 too');
     const kept = readFileSync(join(place, `${NAME}.pem`), 'utf8');
     t.equal(
       new X509Certificate(kept.slice(kept.indexOf('-----BEGIN CERT'))).serialNumber,

@@ -102,7 +102,6 @@ export async function acme({
     const pair = await order(name, authority, { challenge, signal, present });
     take(name, pair);
     attempts.delete(name);
-    log.info({ name, terms: authority.terms }, `got a certificate for ${name}`);
     try {
       await state.keepPair(name, pair);
       await state.keepAttempts(attempts);
@@ -111,6 +110,7 @@ export async function acme({
       log.error({ name }, `${said}: ${(error as Error).message}`);
     }
     tell();
+    log.info({ name, terms: authority.terms }, `got a certificate for ${name}`);
   };
   const attempt = async (name: string) => {
     attempts.set(name, nextAttempt(clock.now(), attempts.get(name)));
