@@ -8,14 +8,25 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { get as getTls } from 'node:https';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { median, ratio, report, size } from './kit/figures.ts';
 import { pageOf } from './kit/page.ts';
-import { folder, type Peer, startNode, startOrigin, startPeers } from './kit/peers.ts';
+import { startPeers } from './kit/peers.ts';
+import { folder, keyPair, type Peer, startOrigin, startSubject } from './kit/process.ts';
 import { type Load, load, needWrk } from './kit/wrk.ts';
+
+/** What is asked, and how. */
+interface Case {
+  readonly path: string;
+  readonly gzip: boolean;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Default false. Varnish has no TLS and is left out then. */
+  readonly isTls?: boolean;
+}
 
 const FETCHER = {
   'User-Agent': 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot',
@@ -25,7 +36,7 @@ const FETCHER = {
 };
 const GZIP = { 'Accept-Encoding': 'gzip' };
 const CLOSE = { Connection: 'close' };
-const CASES = {
+const CASES: Record<string, Case> = {
   'keep-alive, 60 KB': { path: '/60.html', gzip: false, headers: {} },
   'keep-alive, 500 KB': { path: '/500.html', gzip: false, headers: {} },
   'keep-alive, 60 KB, gzip': { path: '/60.html', gzip: true, headers: GZIP },
@@ -34,6 +45,13 @@ const CASES = {
     path: '/60.html',
     gzip: true,
     headers: { ...GZIP, ...CLOSE },
+  },
+  'TLS, keep-alive, 60 KB': { path: '/60.html', gzip: false, headers: {}, isTls: true },
+  'TLS, a connection per request, 60 KB': {
+    path: '/60.html',
+    gzip: false,
+    headers: CLOSE,
+    isTls: true,
   },
 };
 
@@ -56,13 +74,15 @@ writeFileSync(join(home, '500.html'), pageOf(500 * 1024));
 const origin = await startOrigin(home);
 const tell = report('hot-preview', values.json);
 
-for (const [title, { path, gzip, headers }] of Object.entries(CASES)) {
+for (const [title, { path, gzip, headers, isTls = false }] of Object.entries(CASES)) {
   if (!title.startsWith(values.only)) continue;
-  const peers = await startPeers({ origin: origin.port, gzip });
+  const tls = isTls ? keyPair() : undefined;
+  const names = ['headgate', 'nginx', ...(isTls ? [] : (['varnish'] as const))] as const;
+  const peers = await startPeers({ origin: origin.port, gzip, tls }, names);
   const asked = { ...FETCHER, ...headers };
   const small = await cutPage(peers[0] as Peer, path);
   writeFileSync(join(home, 'small.html'), small);
-  const node = await startNode(small.length);
+  const node = await startSubject('origin', String(small.length));
 
   /** Each row: who serves it, and what. */
   const subjects = peers.flatMap((peer) => {
@@ -70,7 +90,7 @@ for (const [title, { path, gzip, headers }] of Object.entries(CASES)) {
     if (peer.name === 'headgate') return [whole];
     return [whole, { name: `${peer.name}, small bytes`, peer, path: '/small.html' }];
   });
-  subjects.push({ name: 'node:http alone, small bytes', peer: node, path: '/' });
+  if (!isTls) subjects.push({ name: 'node:http alone, small bytes', peer: node, path: '/' });
   const measured = new Map<string, Load[]>(subjects.map(({ name }) => [name, []]));
   for (let round = -1; round < rounds; round++)
     for (const subject of subjects) {
@@ -110,8 +130,13 @@ async function cutPage(headgate: Peer, path: string): Promise<Buffer> {
   return body;
 }
 
-async function answerOf({ port }: Peer, path: string, headers: Record<string, string>) {
-  const [response] = await once(get({ port, path, headers, agent: false }), 'response');
+async function answerOf(
+  { port, isTls }: Peer,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+) {
+  const options = { port, path, headers, agent: false, rejectUnauthorized: false } as const;
+  const [response] = await once(isTls ? getTls(options) : get(options), 'response');
   const body = await buffer(response);
   return { headers: response.headers, body };
 }

@@ -1,21 +1,24 @@
 /**
  * What memory is used for: `./dev bench memory [--pages N] [--json FILE]`. The resident set of Headgate,
- * nginx and Varnish when they have just started, with 1,000 idle connections, and of Headgate once
- * 100,000 different pages were previewed, of which it keeps what its 64 MiB hold.
+ * nginx and Varnish when they have just started, with 1,000 idle connections, at most while 1 GiB is
+ * downloaded and 1 GiB uploaded, and of Headgate once 100,000 different pages were previewed, of which
+ * it keeps what its 64 MiB hold.
  */
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { Agent, get } from 'node:http';
+import { Agent, get, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { report, size } from './kit/figures.ts';
 import { pageOf } from './kit/page.ts';
-import { folder, type Peer, startOrigin, startPeers } from './kit/peers.ts';
+import { startPeers } from './kit/peers.ts';
+import { folder, type Peer, startOrigin } from './kit/process.ts';
 
 const CONNECTIONS = 1_000;
 const AT_ONCE = 32;
+const GIB = 1024 ** 3;
 const FETCHER = {
   'User-Agent': 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot',
   Accept: 'text/html',
@@ -37,10 +40,13 @@ for (const peer of peers) {
   const sockets = await connections(peer);
   const connected = await settled(peer);
   for (const socket of sockets) socket.destroy();
+  const highest = [await highestDuring(peer, download), await highestDuring(peer, upload)];
   rows[peer.name] = {
     idle: size(idle),
     [`with ${CONNECTIONS} idle connections`]: size(connected),
     'for each of them': size((connected - idle) / CONNECTIONS),
+    '1 GiB down': size(highest[0] ?? 0),
+    '1 GiB up': size(highest[1] ?? 0),
   };
 }
 tell('resident memory', rows);
@@ -71,6 +77,36 @@ async function connections(peer: Peer): Promise<Socket[]> {
     sockets.push(socket.resume());
   }
   return sockets;
+}
+
+/** The highest resident set while something is done. */
+async function highestDuring(peer: Peer, work: (peer: Peer) => Promise<void>): Promise<number> {
+  let highest = 0;
+  const looks = setInterval(() => {
+    highest = Math.max(highest, peer.rss());
+  }, 50);
+  await work(peer);
+  clearInterval(looks);
+  return highest;
+}
+
+async function download({ port }: Peer): Promise<void> {
+  const [response] = await once(get({ port, path: `/bytes/${GIB}`, agent: false }), 'response');
+  let size = 0;
+  for await (const piece of response as IncomingMessage) size += piece.length;
+  if (size !== GIB) throw new Error(`${size} bytes came`);
+}
+
+async function upload({ port }: Peer): Promise<void> {
+  const headers = { 'content-length': GIB };
+  const sending = request({ port, method: 'POST', path: '/', headers, agent: false });
+  const piece = Buffer.alloc(256 * 1024, 'x');
+  for (let sent = 0; sent < GIB; sent += piece.length)
+    if (!sending.write(piece)) await once(sending, 'drain');
+  sending.end();
+  const [response] = await once(sending, 'response');
+  (response as IncomingMessage).resume();
+  if ((response as IncomingMessage).statusCode !== 200) throw new Error('the upload failed');
 }
 
 /** Asks for so many different pages; gives the highest resident set on the way. */

@@ -6,13 +6,14 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { fetchOnce, stampede } from './kit/fetchers.ts';
 import { median, quantile, ratio, report, size } from './kit/figures.ts';
 import { pageOf } from './kit/page.ts';
-import { askedOf, folder, LOAD_CORE, type Peer, startOrigin, startPeers } from './kit/peers.ts';
+import { startPeers } from './kit/peers.ts';
+import { askedOf, folder, keyPair, LOAD_CORE, type Peer, startOrigin } from './kit/process.ts';
 
 /** What one stampede did. Times in milliseconds. */
 interface Stampede {
@@ -20,14 +21,17 @@ interface Stampede {
   readonly errors: number;
   readonly p50: number;
   readonly p99: number;
-  /** Of all answers, heads too; what TCP adds is not in it. */
   readonly bytes: number;
   /** Of the proxy. */
   readonly cpu: number;
 }
 
 const WITHIN = 1_000;
-const TOO_LONG = 30_000;
+const CASES = [
+  { kind: 'cold, cacheable', path: '/page.html', isTls: false },
+  { kind: 'cold, cacheable, TLS', path: '/page.html', isTls: true },
+  { kind: 'uncacheable (no-store)', path: '/no-store/page.html', isTls: false },
+];
 
 const { values } = parseArgs({
   options: {
@@ -46,17 +50,16 @@ execFileSync('taskset', ['-cp', LOAD_CORE, String(process.pid)], { stdio: 'ignor
 const home = folder();
 writeFileSync(join(home, 'page.html'), page);
 const origin = await startOrigin(home, Number(values.delay));
-const peers = await startPeers({ origin: origin.port, gzip: true });
 const tell = report('stampede', values.json);
 
-for (const [path, kind] of [
-  ['/page.html', 'cold, cacheable'],
-  ['/no-store/page.html', 'uncacheable (no-store)'],
-] as const) {
+for (const { kind, path, isTls } of CASES) {
+  const tls = isTls ? keyPair() : undefined;
+  const names = ['headgate', 'nginx', ...(isTls ? [] : (['varnish'] as const))] as const;
+  const peers = await startPeers({ origin: origin.port, gzip: true, tls }, names);
   const measured = new Map<string, Stampede[]>(peers.map(({ name }) => [name, []]));
   for (let round = -1; round < rounds; round++) {
     for (const peer of peers) {
-      const one = await stampede(peer, `${path}?round=${round}`); // a page that nobody has asked for
+      const one = await measure(peer, `${path}?round=${round}`); // a page that nobody has asked for
       if (round >= 0) measured.get(peer.name)?.push(one); // the first one warms up
       await delay(500);
     }
@@ -82,24 +85,18 @@ for (const [path, kind] of [
     `${kind}: ${servers} servers within 1 s, origin ${values.delay} ms, page of ${size(page.length)}, medians of ${rounds} rounds`,
     Object.fromEntries(rows),
   );
+  for (const peer of peers) await peer.stop();
 }
-for (const peer of [...peers, origin]) await peer.stop();
+await origin.stop();
 
 function bytesOf(all: readonly Stampede[]): number[] {
   return all.map(({ bytes }) => bytes);
 }
 
-async function stampede(peer: Peer, path: string): Promise<Stampede> {
+async function measure(peer: Peer, path: string): Promise<Stampede> {
   await askedOf(origin);
   const before = peer.cpu();
-  const began = performance.now();
-  const fetches: ReturnType<typeof fetchOnce>[] = [];
-  while (fetches.length < servers) {
-    const due = Math.min(servers, ((performance.now() - began) / WITHIN) * servers);
-    while (fetches.length < due) fetches.push(fetchOnce(peer.port, path));
-    await delay(1);
-  }
-  const all = await Promise.all(fetches);
+  const all = await stampede(servers, WITHIN, () => fetchOnce(peer, path));
   const times = all.map(({ ms }) => ms);
   return {
     asked: await askedOf(origin),
@@ -109,39 +106,4 @@ async function stampede(peer: Peer, path: string): Promise<Stampede> {
     bytes: all.reduce((total, { bytes }) => total + bytes, 0),
     cpu: peer.cpu() - before,
   };
-}
-
-/** One server's fetch, from its connection to its last byte. */
-function fetchOnce(port: number, path: string) {
-  const began = performance.now();
-  return new Promise<{ ms: number; bytes: number; isRight: boolean }>((resolve) => {
-    const chunks: Buffer[] = [];
-    const socket = connect(port, '127.0.0.1', () =>
-      socket.write(
-        `GET ${path} HTTP/1.1\r\nUser-Agent: Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot\r\n` +
-          'Accept: text/html\r\nAccept-Encoding: gzip\r\nConnection: close\r\nHost: path.example\r\n\r\n',
-      ),
-    );
-    socket.setTimeout(TOO_LONG, () => socket.destroy());
-    socket.on('data', (chunk) => chunks.push(chunk));
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      const answer = Buffer.concat(chunks);
-      resolve({
-        ms: performance.now() - began,
-        bytes: answer.length,
-        isRight: isComplete(answer.toString('latin1')),
-      });
-    });
-  });
-}
-
-/** True for a 200 with all of its body. */
-function isComplete(answer: string): boolean {
-  const end = answer.indexOf('\r\n\r\n') + 4;
-  const head = answer.slice(0, end);
-  const [, length] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? [];
-  if (!head.startsWith('HTTP/1.1 200 ')) return false;
-  if (length !== undefined) return answer.length - end === Number(length);
-  return /\r\ntransfer-encoding: *chunked/i.test(head) && answer.endsWith('\r\n0\r\n\r\n');
 }

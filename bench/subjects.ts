@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from '@headgate/core/server';
 import { upstreamTo } from '@headgate/core/upstream';
 import { instrument, processRegistry } from '@headgate/metrics';
-import { gate, toConfig } from 'headgate';
 import httpProxy from 'http-proxy-3';
 
 const subjects: Record<string, (argument: string) => Server | Promise<Server>> = {
@@ -25,8 +24,6 @@ const subjects: Record<string, (argument: string) => Server | Promise<Server>> =
     const { handler } = upstreamTo(url);
     return createServer({ handler: (request) => layer(request, handler), finished });
   },
-  'headgate, default chain': async (upstream) =>
-    (await gate(await toConfig({ sites: [{ upstream }] }))).server(),
 };
 
 process.on('SIGINT', () => process.exit());

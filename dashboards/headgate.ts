@@ -20,6 +20,9 @@ const OURS = 'and on (job, instance) headgate_build_info';
 const rate = (counter: string, by = '', more = '') =>
   `sum by (${by}) (rate(${counter}{${SITE}${more}}[$__rate_interval]))`;
 
+/** Events a second, by host and sender, of all sites: a host may have come from another one. */
+const byHost = (counter: string) => `sum by (host, sender) (rate(${counter}[$__rate_interval]))`;
+
 /** Events in the time that is looked at. */
 const total = (counter: string, more = '') => `sum(increase(${counter}{${SITE}${more}}[$__range]))`;
 
@@ -145,9 +148,9 @@ export function dashboard(): string {
     .withPanel(
       lines({
         title: 'Who waits',
-        description: 'Fetchers that wait at a moment, on average.',
+        description: 'Fetchers that wait for the application.',
         unit: 'short',
-        series: { waiting: rate('headgate_preview_wait_duration_seconds_sum') },
+        series: { waiting: `sum(headgate_preview_waiters{${SITE}})` },
       }),
     )
     .withPanel(
@@ -229,6 +232,44 @@ export function dashboard(): string {
           WebSockets: `sum(headgate_tunnels_open{${SITE}})`,
           connections: 'sum(headgate_connections_open)',
         },
+      }),
+    )
+
+    .withPanel(
+      states({
+        title: 'Addresses of the application',
+        description: 'Whether each answered when it was asked last.',
+        unit: 'bool_yes_no',
+        series: {
+          '{{site}} {{upstream}}': `min by (site, upstream) (headgate_upstream_healthy{${SITE}})`,
+        },
+      }),
+    )
+    .withPanel(
+      lines({
+        title: 'Asked once more',
+        description:
+          'A kept connection that had been closed is nothing; no-connection is an application that restarts, or is gone.',
+        unit: 'reqps',
+        series: { '{{reason}}': rate('headgate_upstream_retries_total', 'reason') },
+      }),
+    )
+
+    .withRow(new RowBuilder('Who asks whom: is the old host still used?'))
+    .withPanel(
+      areas({
+        title: 'Requests by host',
+        description: 'Of each configured name. One that stays at nothing can go.',
+        unit: 'reqps',
+        series: { '{{host}} {{sender}}': byHost('headgate_host_requests_total') },
+      }),
+    )
+    .withPanel(
+      areas({
+        title: 'Bytes by host',
+        description: 'Bodies that were sent under each configured name.',
+        unit: 'Bps',
+        series: { '{{host}} {{sender}}': byHost('headgate_host_sent_bytes_total') },
       }),
     )
 
@@ -343,7 +384,15 @@ export function dashboard(): string {
         series: {
           '{{name}}': 'min by (name) (headgate_certificate_expiry_timestamp_seconds) - time()',
         },
-        among: 3,
+      }),
+    )
+    .withPanel(
+      figure({
+        title: 'Crashes',
+        description:
+          'Errors that nobody caught, in the time shown. Seen only if it was scraped once more.',
+        unit: 'short',
+        series: { crashes: 'sum(increase(headgate_crashes_total[$__range]))' },
       }),
     )
     .withPanel(
@@ -352,7 +401,6 @@ export function dashboard(): string {
         description: 'Whether the last one was taken.',
         unit: 'bool_yes_no',
         series: { '{{instance}}': 'headgate_config_last_reload_successful' },
-        among: 3,
       }),
     )
     .withPanel(
@@ -361,7 +409,6 @@ export function dashboard(): string {
         description: 'What runs.',
         unit: 'short',
         series: { '{{version}}': 'count by (version) (headgate_build_info)' },
-        among: 3,
       }),
     )
     .build();

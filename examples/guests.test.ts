@@ -6,7 +6,7 @@ import { getRequestListener } from '@hono/node-server';
 import t from 'tap';
 import { app as onExpress } from './express.ts';
 import { app as onFastify } from './fastify.ts';
-import { app as onHono } from './hono.ts';
+import { fetch as onHono } from './hono.ts';
 import { IMAGE, PAGE } from './site.ts';
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
@@ -17,7 +17,7 @@ const servers: Readonly<Record<string, () => Promise<Server>>> = {
     await onFastify.ready();
     return onFastify.server;
   },
-  Hono: async () => createServer(getRequestListener(onHono.fetch)),
+  Hono: async () => createServer(getRequestListener(onHono)),
 };
 
 for (const [name, make] of Object.entries(servers)) {

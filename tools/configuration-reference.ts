@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { CONFIG_VARIABLE, VARIABLES } from '../packages/headgate/src/config/environment.ts';
 import { type JsonSchema, toJsonSchema } from '../packages/headgate/src/config/json-schema.ts';
+import { cell, fallback, kind, table } from './schema-table.ts';
 
 /** A part of the file with settings of its own. */
 interface Section {
@@ -44,6 +45,11 @@ export function reference(): string {
       text: 'In `tls`. [TLS](tls.md) tells how certificates are renewed, and what is agreed upon:',
       schema: whole.properties?.tls,
     },
+    {
+      title: 'Certificates from an authority',
+      text: 'In `tls.acme`. `HEADGATE_ACME` with an e-mail address is the same as `agree: true` with that `email`.',
+      schema: whole.properties?.tls?.properties?.acme,
+    },
     { title: 'PURGE', text: 'In `purge`:', schema: whole.properties?.purge },
   ];
   return `${[HEAD, ...sections.map(toText), environment(), TAIL].join('\n\n')}\n`;
@@ -71,13 +77,15 @@ sites:
         headers: { Cache-Control: "public, max-age=2419200, immutable" }
     middleware:
       - use: fedicache
-        ttl: 600000
+        ttl: 10m
 \`\`\`
 
 The command line counts more than the environment, that more than the file, that more than a preset.
 Times are \`500ms\`, \`60s\`, \`5m\`, \`1h\`, or a number of milliseconds; sizes are \`64KiB\`, \`99MiB\`, \`1GB\`, or a
 number of bytes. Paths of files are seen from the folder of the configuration. Options of a middleware
-stand in its package's README; there, times are milliseconds and sizes bytes.`;
+stand in its package's README: [fedicache](../packages/middleware-fedicache/README.md#options),
+[media-redirect](../packages/middleware-media-redirect/README.md#options),
+[csp](../packages/middleware-csp/README.md#options), [compress](../packages/middleware-compress/README.md#options).`;
 
 const TAIL = `## Reload
 
@@ -88,10 +96,9 @@ way go on as they began. Kept previews stay. Another \`listen\`, \`tls.minVersio
 
 function toText({ title, text, schema }: Section): string {
   const rows = Object.entries(schema?.properties ?? {}).map(([name, setting]) => {
-    const { description = '', default: given } = setting;
-    const isSaid = given === undefined || JSON.stringify(given) === '{}' || isEmpty(given);
-    const fallback = isSaid ? '' : ` Default \`${written(given)}\`.`;
-    return [`\`${name}\``, cell(kind(setting)), cell(description + fallback)];
+    const usual = fallback(setting);
+    const text = [setting.description, usual && `Default ${usual}.`].filter(Boolean).join(' ');
+    return [`\`${name}\``, cell(kind(setting)), cell(text)];
   });
   return `## ${title}\n\n${cell(text)}\n\n${table(['key', 'value', 'what it does'], rows)}`;
 }
@@ -112,43 +119,6 @@ function environment(): string {
   const text =
     'The common case needs no file: `HEADGATE_UPSTREAM=http://app:3000 headgate run`. Settings of a site are for a configuration with one site. Names that are not known are an error.';
   return `## Environment\n\n${text}\n\n${table(['variable', 'what it is', 'in the file'], rows)}`;
-}
-
-/** Kinds of values as people call them. */
-function kind({ type, enum: values, anyOf, items, const: only, properties }: JsonSchema): string {
-  if (values) return values.map((value) => `\`${value}\``).join(', ');
-  if (only !== undefined) return `\`${only}\``;
-  if (anyOf)
-    return [...new Set(anyOf.filter(({ type }) => type !== 'null').map(kind))].join(' or ');
-  if (type === 'array') return `list of ${items ? kinds(items) : 'anything'}`;
-  if (type === 'integer' || type === 'number') return 'number';
-  if (type === 'boolean') return '`true` or `false`';
-  return type === 'object' || properties ? 'mapping' : 'text';
-}
-
-function kinds(items: JsonSchema): string {
-  return kind(items).replace(/\b(text|mapping)\b/g, '$1s');
-}
-
-function isEmpty(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
-}
-
-function written(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value).replaceAll('"', '');
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('’', "'");
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  const toLine = (row: readonly string[]) =>
-    `| ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  const rule = widths.map((width) => '-'.repeat(width));
-  return [head, rule, ...rows].map(toLine).join('\n');
 }
 
 if (import.meta.main)

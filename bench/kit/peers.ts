@@ -1,104 +1,68 @@
-/** Starting and stopping what is compared: Headgate as it is installed, nginx, Varnish, an origin. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+/** How what is compared is set up: Headgate as it is installed, nginx, Varnish, HAProxy, Caddy. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-
-/** A server that is being measured. */
-export interface Peer {
-  readonly name: string;
-  readonly port: number;
-  /** Seconds of CPU that its processes have used so far. */
-  cpu(): number;
-  /** Bytes of memory that its processes have now. */
-  rss(): number;
-  stop(): Promise<void>;
-}
+import { folder, freePort, type Peer, started } from './process.ts';
 
 /** What a peer is started with. */
 export interface PeerOptions {
   /** The origin's port. */
   readonly origin: number;
-  /** Whether nginx and Varnish compress pages. Headgate always has them ready in both forms. */
-  readonly gzip: boolean;
+  /** Whether nginx and Varnish compress pages. Headgate always has previews ready in both forms. */
+  readonly gzip?: boolean;
+  /** Whether nginx keeps pages; Varnish always does. Default true. */
+  readonly cache?: boolean;
+  /** Where Headgate sends who asks for media. Default: nowhere. */
+  readonly cdn?: string;
+  /** The certificate, where it is asked by https. Varnish has none. */
+  readonly tls?: KeyPair | undefined;
 }
 
-/** The core of the proxies; what asks them and what stands behind them share the other. */
-export const PROXY_CORE = '0';
-export const LOAD_CORE = '1';
+/** Files in PEM. `both` has the certificate and the key, as HAProxy wants them. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+  readonly both: string;
+}
 
-const TICKS_PER_SECOND = 100;
-const PAGE_SIZE = 4096;
+/** The names of all that can be started. */
+export type PeerName = keyof typeof STARTERS;
+
 const CLI = fileURLToPath(new URL('../../packages/headgate/dist/cli.js', import.meta.url));
 
 /** Each starts one peer, or gives nothing where it isn't on this machine. */
-const starters: Record<string, (options: PeerOptions) => Promise<Peer | undefined>> = {
-  headgate,
-  nginx,
-  varnish,
-};
-
-// So that what is started here ends with this process, however that ends.
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+const STARTERS = { headgate, nginx, varnish, haproxy, caddy };
 
 /** Starts those of the peers that are on this machine, and says which aren't. */
-export async function startPeers(options: PeerOptions, names = Object.keys(starters)) {
+export async function startPeers(
+  options: PeerOptions,
+  names: readonly PeerName[] = ['headgate', 'nginx', 'varnish'],
+): Promise<Peer[]> {
   const peers: Peer[] = [];
   for (const name of names) {
-    const peer = await starters[name]?.(options);
+    const peer = await STARTERS[name](options);
     if (peer) peers.push(peer);
     else console.error(`${name} is not on this machine: apt-get install ${name}. Left out.`);
   }
   return peers;
 }
 
-/** Starts an origin that serves a folder, each page after so many milliseconds. */
-export async function startOrigin(folder: string, milliseconds = 0): Promise<Peer> {
-  const script = fileURLToPath(new URL('origin.ts', import.meta.url));
-  const args = ['-c', LOAD_CORE, process.execPath, script, folder, String(milliseconds)];
-  const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [port] = await once(child.stdout, 'data');
-  return toPeer('origin', Number(port), child);
-}
-
-/** Starts node:http alone, as a peer: it answers everything with so many bytes. */
-export async function startNode(bytes: number): Promise<Peer> {
-  const script = fileURLToPath(new URL('../subjects.ts', import.meta.url));
-  const command = [process.execPath, '--conditions=@headgate/source', script];
-  const args = ['-c', PROXY_CORE, ...command, 'origin', String(bytes)];
-  const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [port] = await once(child.stdout, 'data');
-  return toPeer('node:http', Number(port), child);
-}
-
-/** How many pages an origin was asked for since this was last called. */
-export async function askedOf(origin: Peer): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${origin.port}/asked`);
-  return Number(await response.text());
-}
-
-/** A new folder below the system's, readable by the users that peers run as, gone with this process. */
-export function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'headgate-bench-'));
-  chmodSync(path, 0o755);
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
 /** The daemon, built and with nothing configured but where it stands. Its log goes nowhere. */
-async function headgate({ origin }: PeerOptions): Promise<Peer> {
+async function headgate({ origin, tls, cdn }: PeerOptions): Promise<Peer> {
   if (!existsSync(CLI)) throw new Error('Headgate is measured as it is installed: run ./dev build');
   const port = await freePort();
+  const env = {
+    ...(tls && { HEADGATE_TLS_CERT: tls.cert, HEADGATE_TLS_KEY: tls.key }),
+    ...(cdn && { HEADGATE_PRESET: 'site', HEADGATE_CDN: cdn }),
+  };
   const args = ['run', '--upstream', `http://127.0.0.1:${origin}`, '--listen', `127.0.0.1:${port}`];
-  return started('headgate', port, [process.execPath, CLI, ...args]);
+  return started({ name: 'headgate', port, isTls: !!tls, env }, [process.execPath, CLI, ...args]);
 }
 
 /** nginx with the cache of Mastodon's own configuration, and a lock, so that pages are fetched once. */
-async function nginx({ origin, gzip }: PeerOptions): Promise<Peer | undefined> {
+async function nginx({ origin, gzip, cache = true, tls }: PeerOptions): Promise<Peer | undefined> {
   if (spawnSync('nginx', ['-v']).error) return undefined;
   const port = await freePort();
   const home = folder();
@@ -112,25 +76,28 @@ http {
   access_log /dev/null; sendfile on; tcp_nopush on;
   keepalive_timeout 75; keepalive_requests 1000000000;
   ${temporary.map((name) => `${name}_temp_path ${home}/${name};`).join(' ')}
+  client_max_body_size 0; proxy_request_buffering off; proxy_max_temp_file_size 0;
   gzip ${gzip ? 'on' : 'off'}; gzip_proxied any; gzip_comp_level 6; gzip_vary on;
   proxy_cache_path ${home}/cache levels=1:2 keys_zone=pages:64m max_size=1g inactive=7d;
   upstream origin { server 127.0.0.1:${origin}; keepalive 64; }
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port} backlog=4096${tls ? ' ssl' : ''};
+    ${tls ? `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key}; ssl_protocols TLSv1.2 TLSv1.3;` : ''}
     location / {
       proxy_pass http://origin;
       proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
-      proxy_cache pages; proxy_cache_lock on; proxy_cache_valid 200 7d;
+      ${cache ? 'proxy_cache pages; proxy_cache_lock on; proxy_cache_valid 200 7d;' : ''}
     }
   }
 }
 `,
   );
-  return started('nginx', port, ['nginx', '-p', home, '-c', join(home, 'nginx.conf')]);
+  const command = ['nginx', '-p', home, '-c', join(home, 'nginx.conf')];
+  return started({ name: 'nginx', port, isTls: !!tls }, command);
 }
 
 /** Varnish as it comes; it fetches pages once by itself. */
-async function varnish({ origin, gzip }: PeerOptions): Promise<Peer | undefined> {
+async function varnish({ origin, gzip = false }: PeerOptions): Promise<Peer | undefined> {
   if (spawnSync('varnishd', ['-V']).error) return undefined;
   const port = await freePort();
   const home = folder();
@@ -144,70 +111,56 @@ sub vcl_backend_response { set beresp.do_gzip = ${gzip}; }
   );
   const listen = ['-a', `127.0.0.1:${port}`, '-p', 'listen_depth=4096'];
   const command = ['varnishd', '-F', '-n', join(home, 'work'), '-f', vcl, '-s', 'malloc,256m'];
-  return started('varnish', port, [...command, ...listen]);
+  return started({ name: 'varnish', port }, [...command, ...listen]);
 }
 
-async function started(name: string, port: number, command: string[]) {
-  const child = spawn('taskset', ['-c', PROXY_CORE, ...command], { stdio: 'ignore' });
-  const peer = toPeer(name, port, child);
-  for (let tries = 0; tries < 200; tries++) {
-    if (await isOpen(port)) return peer;
-    if (child.exitCode !== null) break;
-    await delay(50);
-  }
-  await peer.stop();
-  throw new Error(`${name} didn't start: ${command.join(' ')}`);
+/** HAProxy with one thread, as the others have one core. */
+async function haproxy({ origin, tls }: PeerOptions): Promise<Peer | undefined> {
+  if (spawnSync('haproxy', ['-v']).error) return undefined;
+  const port = await freePort();
+  const file = join(folder(), 'haproxy.cfg');
+  writeFileSync(
+    file,
+    `global
+  nbthread 1
+  maxconn 8192
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  http-reuse always
+frontend front
+  bind 127.0.0.1:${port} backlog 4096${tls ? ` ssl crt ${tls.both}` : ''}
+  default_backend back
+backend back
+  option forwardfor
+  server origin 127.0.0.1:${origin}
+`,
+  );
+  return started({ name: 'haproxy', port, isTls: !!tls }, ['haproxy', '-db', '-f', file]);
 }
 
-function toPeer(name: string, port: number, child: ChildProcess): Peer {
-  const pid = child.pid as number;
-  const isGone = once(child, 'exit');
-  const onExit = () => child.kill('SIGTERM'); // no SIGKILL: nginx's workers would live on
-  process.once('exit', onExit);
-  const sum = (figure: (pid: number) => number) =>
-    familyOf(pid).reduce((total, member) => total + figure(member), 0);
-  return {
-    name,
-    port,
-    cpu: () => sum(cpuOf),
-    rss: () => sum(rssOf),
-    async stop() {
-      child.kill('SIGTERM');
-      await isGone;
-      process.off('exit', onExit);
-    },
-  };
+/** Caddy's reverse_proxy, without admin server. */
+async function caddy({ origin, tls }: PeerOptions): Promise<Peer | undefined> {
+  if (spawnSync('caddy', ['version']).error) return undefined;
+  const port = await freePort();
+  const home = folder();
+  const file = join(home, 'Caddyfile');
+  const site = tls ? `https://127.0.0.1:${port}` : `http://127.0.0.1:${port}`;
+  writeFileSync(
+    file,
+    `{
+  admin off
+  auto_https off
 }
-
-/** A process and those that it has started. */
-function familyOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
-  return [pid, ...children.filter(Boolean).flatMap((child) => familyOf(Number(child)))];
+${site} {
+  ${tls ? `tls ${tls.cert} ${tls.key}` : ''}
+  reverse_proxy 127.0.0.1:${origin}
 }
-
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-function rssOf(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_SIZE;
-}
-
-/** A port that nobody has at this moment: neither nginx nor Varnish tells which it was given. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-function isOpen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
+`,
+  );
+  const command = ['caddy', 'run', '--adapter', 'caddyfile', '--config', file];
+  const env = { XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, GOMAXPROCS: '1' };
+  return started({ name: 'caddy', port, isTls: !!tls, env }, command);
 }

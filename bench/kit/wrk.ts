@@ -1,6 +1,6 @@
 /** Load by wrk (Debian package wrk): one thread, on the core that the proxies don't have. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { LOAD_CORE, type Peer } from './peers.ts';
+import { LOAD_CORE, type Peer } from './process.ts';
 
 /** What wrk found of one proxy. */
 export interface Load {
@@ -35,7 +35,13 @@ export function load(peer: Peer, { path, headers, connections, seconds }: Questi
     ...fields,
   ];
   const before = peer.cpu();
-  const args = ['-c', LOAD_CORE, 'wrk', ...how, `http://127.0.0.1:${peer.port}${path}`];
+  const args = [
+    '-c',
+    LOAD_CORE,
+    'wrk',
+    ...how,
+    `${peer.isTls ? 'https' : 'http'}://127.0.0.1:${peer.port}${path}`,
+  ];
   const said = execFileSync('taskset', args, { encoding: 'utf8' });
   if (/Non-2xx|Socket errors/.test(said)) throw new Error(`${peer.name}: ${said}`);
   const [, total = ''] = /(\d+) requests in/.exec(said) ?? [];

@@ -3,6 +3,7 @@ import { whenOver } from './body.ts';
 import { type ErrorCode, toHeadgateError } from './errors.ts';
 import type { Handler, ProxyRequest } from './exchange.ts';
 import type { Tunnel } from './upgrade.ts';
+import { tellRetry } from './upstream-retry.ts';
 
 /** Shares what is asked among the addresses of one upstream. */
 export interface Balancer {
@@ -67,6 +68,7 @@ export function balancer(count: number, now: () => number = Date.now): Balancer 
         // Nothing of it arrived anywhere: whatever its method, it may be sent elsewhere.
         const isUnsent = code === 'UPSTREAM_UNREACHABLE' && Buffer.isBuffer(request.body);
         if (!isUnsent || asked.size === count) throw error;
+        tellRetry(request, 'other-address');
         return ask(request, asked);
       }
     };

@@ -19,13 +19,14 @@ import {
 import { TARGET } from './guard.ts';
 import { fields, rawFields, toEndToEnd, toHeaders, toRaw } from './headers.ts';
 import { intercept } from './intercept.ts';
+import { retargeted } from './retarget.ts';
 import { errorResponse, send } from './send.ts';
 
 /** A middleware as Connect, Express and Fastify's onRequest hook call it. */
 export type ConnectMiddleware = (
   req: IncomingMessage,
   res: ServerResponse,
-  next: (error?: unknown) => void,
+  next: (error?: Error) => void,
 ) => void;
 
 /** How a middleware is run inside an application. */
@@ -138,7 +139,7 @@ export function toConnect(
       else if (isAsked && askedBelow) outlet.destroy(error);
       else if (isGone() && (isAsked || error.code === 'CLIENT_GONE')) return;
       else if (isAsked) answer(errorResponse(error), false);
-      else next(cause);
+      else next(cause instanceof Error ? cause : error);
     });
   };
 }
@@ -222,20 +223,9 @@ function rewrite(req: GuestRequest, before: ProxyRequest, after: ProxyRequest): 
   Object.assign(req, { rawHeaders: raw, headers: joined, headersDistinct: distinct });
 }
 
-/** Gives the application's request another target, below the path where the middleware is mounted. */
+/** Gives the application's request another target. */
 function retarget(req: GuestRequest, before: string, after: string): void {
-  const url = req.url ?? '';
-  // Express and Connect cut the mount path off, and put a slash before if nothing is left.
-  const isBare = !before.endsWith(url);
-  const base = before.slice(0, before.length - url.length + (isBare ? 1 : 0));
-  if (!TARGET.test(after)) throw new TypeError(`the target must be in origin-form, got "${after}"`);
-  if (base + (isBare ? url.slice(1) : url) !== before)
-    throw new TypeError('a target that was changed before the middleware cannot be changed again');
-  const rest = after.slice(base.length);
-  const isBelow = isBare ? /^(\?|$)/.test(rest) : /^([/?]|$)/.test(rest);
-  if (!after.startsWith(base) || !isBelow)
-    throw new TypeError(`the target must stay at ${base}, where the middleware is mounted`);
-  req.url = isBare ? `/${rest}` : rest;
+  req.url = retargeted(req.url ?? '', before, after);
   if (req.originalUrl !== undefined) req.originalUrl = after;
 
   // Express 4 has read the query by now; Express 5 does it when asked.

@@ -14,11 +14,11 @@ import { field, toEndToEnd, toHeaders, toRaw } from './headers.ts';
 
 /**
  * A middleware as fetch-style servers call it. `peer` is the address at the other end of the
- * connection, if the host knows it (Hono's `getConnInfo(c).remote.address`).
+ * connection, if the host knows it (Hono on Node: `env.incoming.socket.remoteAddress`).
  */
 export type FetchMiddleware = (
   request: Request,
-  next: (request: Request) => Promise<Response>,
+  next: (request: Request) => Response | Promise<Response>,
   peer?: string,
 ) => Promise<Response>;
 

@@ -21,5 +21,7 @@ export { field, fields, toEndToEnd, toHeaders, withFields } from './headers.ts';
 export { limit } from './limit.ts';
 export { type OptionsSchema, toSettings } from './options.ts';
 export type { Layer, MediaHost, Plugin, PurgeTarget, Site } from './plugin.ts';
+export { type Quantity, SIZE, TIME } from './quantity.ts';
 export type { CacheStore, Keep } from './store.ts';
+export type { UpstreamRetry } from './upstream-retry.ts';
 export type { UpstreamAnswer } from './upstream-time.ts';

@@ -1,6 +1,7 @@
 /** Connections to an origin: how they are made, and how many are kept. */
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { lookupOnce } from './lookup.ts';
 import { toOrigin } from './origin.ts';
 
 /** How an origin is connected to. */
@@ -34,6 +35,12 @@ const IDLE_CONNECTION = 55_000;
 /** Bytes that a response's head may have. */
 export const MAX_HEAD = 64 * 1024;
 
+/** Field lines that a response may have: twice what a request may. */
+export const MAX_FIELD_LINES = 256;
+
+/** Responses of status 1xx that may come before the one that counts. */
+export const MAX_INTERIM = 100;
+
 /**
  * Makes the pool of an origin, which keeps at most `keepAlive` idle connections. Names are looked up
  * for each new connection. Throws a `TypeError` for a URL that is no origin.
@@ -53,7 +60,7 @@ export function poolOf(url: string, options: ConnectionOptions, keepAlive: numbe
       : lone; // Node takes a maxFreeSockets of 0 for none given
   const fresh: RequestOptions & { servername: string; ca?: string; rejectUnauthorized?: boolean } =
     {
-      ...(socketPath === undefined ? { host, port } : { socketPath }),
+      ...(socketPath === undefined ? { host, port, lookup: lookupOnce } : { socketPath }),
       servername: options.servername ?? servername,
       ...(options.ca !== undefined && { ca: options.ca }),
       ...(options.verify === false && { rejectUnauthorized: false }),

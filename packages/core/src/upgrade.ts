@@ -17,10 +17,11 @@ import type { Finished, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd } from './headers.ts';
 import { hopFields, viaOf } from './hop.ts';
+import { lookupOnce } from './lookup.ts';
 import { toOrigin } from './origin.ts';
-import { type ConnectionOptions, MAX_HEAD } from './pool.ts';
+import { type ConnectionOptions, MAX_FIELD_LINES, MAX_HEAD } from './pool.ts';
 import { errorResponse, send } from './send.ts';
-import { toResponse } from './upstream.ts';
+import { onTooManyInterim, toResponse } from './upstream.ts';
 
 /** The client's side of a tunnel, as Node's `upgrade` event gives it. */
 export interface TunnelClient {
@@ -116,13 +117,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
       finished(outcome);
     });
 
-    proxy.ws(
-      shim(request),
-      socket as Socket,
-      head,
-      { ssl: target(request), connectTimeout },
-      () => {},
-    );
+    proxy.ws(shim(request), socket as Socket, head, { ssl: target(request) }, () => {});
     const outgoing = opened as ClientRequest;
     const [connect] = outgoing.listeners('upgrade');
     for (const event of ['upgrade', 'response', 'error']) outgoing.removeAllListeners(event);
@@ -155,11 +150,20 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
     const deadline = setTimeout(() => {
       fail(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream took too long to answer'));
     }, headTimeout);
+    const connecting = setTimeout(() => {
+      fail(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream took too long to connect'));
+    }, connectTimeout);
+    outgoing.once('socket', (upstream) => {
+      upstream.once(isTls ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
+    });
+    outgoing.once('close', () => clearTimeout(connecting));
     outgoing.on('error', fail);
+    onTooManyInterim(outgoing, fail);
     outgoing.on('close', () => fail(new Error('the upstream gave no response')));
     for (const event of ['close', 'response', 'upgrade'])
       outgoing.once(event, () => clearTimeout(deadline));
     outgoing.on('response', (incoming: IncomingMessage) => {
+      if (isSettled) return void incoming.destroy();
       outgoing.on('error', (cause) => incoming.destroy(cause)); // else a reset may pass for the end
       try {
         refuse(toResponse(incoming, 'GET'));
@@ -169,8 +173,8 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
       }
     });
     outgoing.on('upgrade', (incoming: IncomingMessage, upstream: Socket, first: Buffer) => {
-      if (!isAccepted(incoming, request)) {
-        upstream.destroy();
+      if (isSettled || !isAccepted(incoming, request)) {
+        upstream.on('error', () => {}).destroy(); // Node has taken its own listener away
         return fail(
           new HeadgateError('UPSTREAM_BROKEN', 'the upstream switched to something else'),
         );
@@ -209,7 +213,7 @@ export function tunnelTo(url: string, options: TunnelOptions = {}): Tunnel {
   /** Options of the upstream request. It would rewrite the path, so the path can't be written. */
   function target({ url }: ProxyRequest): object {
     const servername = options.servername ?? origin.servername;
-    const base = { servername, maxHeaderSize: MAX_HEAD };
+    const base = { servername, maxHeaderSize: MAX_HEAD, lookup: lookupOnce };
     return Object.defineProperty(base, 'path', { get: () => url, set: () => {}, enumerable: true });
   }
 }
@@ -235,6 +239,7 @@ function watch(socket: Duplex): () => void {
 function isAccepted({ rawHeaders }: IncomingMessage, { headers }: ProxyRequest): boolean {
   const proof = createHash('sha1').update(`${field(headers, 'sec-websocket-key')}${GUID}`);
   return (
+    rawHeaders.length <= 2 * MAX_FIELD_LINES &&
     rawFields(rawHeaders, 'upgrade').join().toLowerCase() === 'websocket' &&
     rawFields(rawHeaders, 'sec-websocket-accept').join() === proof.digest('base64')
   );
@@ -248,7 +253,5 @@ function upgradeFields({ rawHeaders, httpVersion }: IncomingMessage): IncomingHt
 
 function toFailure(cause: Error): HeadgateError {
   if (cause instanceof HeadgateError) return cause;
-  if ('code' in cause && cause.code === 'ECONNECT_TIMEOUT')
-    return new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream took too long to connect', cause);
   return new HeadgateError('UPSTREAM_UNREACHABLE', "the upstream can't be reached", cause);
 }

@@ -7,8 +7,9 @@ import type { Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
 import { forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd, toLength, toRaw } from './headers.ts';
 import { hopFields, viaOf } from './hop.ts';
-import { type ConnectionOptions, poolOf } from './pool.ts';
+import { type ConnectionOptions, MAX_FIELD_LINES, MAX_INTERIM, poolOf } from './pool.ts';
 import { upload } from './upload.ts';
+import { tellRetry } from './upstream-retry.ts';
 import { timed } from './upstream-time.ts';
 
 export { toOrigin } from './origin.ts';
@@ -102,8 +103,10 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
         const isStale = outgoing.reusedSocket && IDEMPOTENT.has(method) && !hasBegun;
         const isRetried =
           !isSecond && !isClosed && isEmpty(body) && !(cause instanceof HeadgateError);
-        if (isRetried && (isStale || !isConnected))
+        if (isRetried && (isStale || !isConnected)) {
+          tellRetry(request, isStale ? 'stale-connection' : 'no-connection');
           return resolve(attempt(request, fresh, times, true));
+        }
         reject(cause instanceof HeadgateError ? cause : failure(cause, isConnected));
       };
 
@@ -133,11 +136,13 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
           giveUp(new HeadgateError('UPSTREAM_TIMEOUT', 'the response took too long to begin'));
         }, headTimeout);
       });
+      onTooManyInterim(outgoing, giveUp);
       outgoing.on('upgrade', (_response, socket) => {
-        socket.destroy();
+        socket.on('error', () => {}).destroy(); // Node has taken its own listener away
         onFailure(new HeadgateError('UPSTREAM_BROKEN', 'the upstream switched protocols unasked'));
       });
       outgoing.on('response', (response) => {
+        if (outgoing.destroyed) return; // the rest of a piece of which we have had enough
         incoming = response;
         clearTimeout(deadline);
         try {
@@ -172,6 +177,8 @@ export function toResponse(incoming: IncomingMessage, method: string): ProxyResp
     throw new HeadgateError('UPSTREAM_BROKEN', `the upstream speaks HTTP/${httpVersion}`);
   if (status < 200 || status > 599)
     throw new HeadgateError('UPSTREAM_BROKEN', `the upstream's status is ${status}`);
+  if (rawHeaders.length > 2 * MAX_FIELD_LINES)
+    throw new HeadgateError('UPSTREAM_BROKEN', `more than ${MAX_FIELD_LINES} response fields`);
   const headers = toEndToEnd(rawHeaders.concat('via', viaOf(httpVersion)));
   const codings = rawFields(rawHeaders, 'transfer-encoding');
   const length = field(headers, 'content-length');
@@ -184,6 +191,16 @@ export function toResponse(incoming: IncomingMessage, method: string): ProxyResp
     return { status, headers, body: incoming };
   incoming.resume();
   return { status, headers, body: EMPTY };
+}
+
+/** Tells of an origin that says `1xx` without end, each time anew that it has not forgotten us. */
+export function onTooManyInterim(outgoing: ClientRequest, tell: (error: Error) => void): void {
+  let count = 0;
+  outgoing.on('information', () => {
+    count += 1;
+    if (count === MAX_INTERIM + 1)
+      tell(new HeadgateError('UPSTREAM_BROKEN', `more than ${MAX_INTERIM} interim responses`));
+  });
 }
 
 /** The fields of a request for an upstream: what it has, what we know of its client, its framing. */

@@ -502,7 +502,7 @@ const teapot = () => {
 const withExpress = (make: typeof express) => {
   const site = make().set('env', 'test').use(toConnect(tagging, TRUSTED));
   site.use((req, _res, next) => {
-    if (req.url === '/odd') req.url = '/even/x';
+    req.url = req.url.replace(/^\/odd/, '/even/x');
     next();
   });
   site.use(['/base', '/post', '/even'], toConnect(steering, TRUSTED));
@@ -512,7 +512,7 @@ const withExpress = (make: typeof express) => {
   site.get('/bad', (_req, res) => void res.writeHead(42).end());
   site.get('/throw', teapot);
   site.post('/post', make.json(), (req, res) => void res.json(req.body));
-  site.use('/base', ({ url, originalUrl, query, headers }, res) => {
+  site.use(['/base', '/even'], ({ url, originalUrl, query, headers }, res) => {
     res.end([url, originalUrl, Object.keys(query), headers['x-forwarded-for']].join());
   });
   return http.createServer(site);
@@ -556,6 +556,7 @@ const EXPRESS_WAYS: typeof OWN_WAYS = {
   '/base/a': [to('/base?b'), /^200 \d+ \/\?b,\/base\?b,b,192.0.2.9$/],
   '/base/b': [to('/basement'), /^500 [\s\S]*must stay at \/base/],
   '/base?c': [to('/base/y'), /^500 [\s\S]*must stay at \/base/],
+  '/odd?a': [to('/odd?b'), /^200 \d+ \/x\?b,\/odd\?b,b,192.0.2.9$/],
   '/odd': [to('/even'), /^500 [\s\S]*that was changed before/],
 };
 

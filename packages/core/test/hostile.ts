@@ -311,6 +311,15 @@ const then = (text: string, end: 'FIN' | 'RST') => (socket: Socket) => {
   });
 };
 
+const INTERIM = 'HTTP/1.1 102 Processing\r\n\r\n';
+/** A WebSocket, for who asked for one with the key that the rows have. */
+const switched = (fields: string) =>
+  `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n${fields}\r\n`;
+const flood = (text: string) => (socket: Socket) => {
+  const timer = setInterval(() => socket.write(text), 5);
+  socket.once('close', () => clearInterval(timer));
+};
+
 /** What origins do wrong. None of it may hang, crash, or look like a clean end. */
 export const ORIGIN_ROWS: readonly OriginRow[] = [
   ['O1 shorter than its length, FIN', then(`${OK}Content-Length: 10\r\n\r\nabc`, 'FIN'), 'cut off'],
@@ -366,15 +375,17 @@ export const ORIGIN_ROWS: readonly OriginRow[] = [
   ],
   ['O12 a head of 32 KB', answered(`a: ${'b'.repeat(32_000)}\r\n`), 200, 'ok'],
   ['O12 a head that never ends', `${OK}a: ${'b'.repeat(70_000)}`, 502],
-  ['O12 1100 fields', answered(`${'a: b\r\n'.repeat(1_100)}Set-Cookie: last=1\r\n`), 200, 'ok'],
+  ['O12 256 fields', answered(`${'a: b\r\n'.repeat(254)}Set-Cookie: last=1\r\n`), 200, 'ok'],
+  ['O12 257 fields', answered('a: b\r\n'.repeat(256)), 502],
+  ['O12 1100 fields', answered(`${'a: b\r\n'.repeat(1_100)}Set-Cookie: last=1\r\n`), 502],
+  ['O12 257 fields of a switch', switched('a: b\r\n'.repeat(254)), 502],
   ['O13 two Locations', answered('Location: /a\r\nLocation: /b\r\n'), 200, 'ok'],
   ['O14 103', `HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${answered('')}`, 200, 'ok'],
-  [
-    'O14 5000 times 102',
-    `${'HTTP/1.1 102 Processing\r\n\r\n'.repeat(5_000)}${answered('')}`,
-    200,
-    'ok',
-  ],
+  ['O14 100 times 102', `${INTERIM.repeat(100)}${answered('')}`, 200, 'ok'],
+  ['O14 101 times 102', `${INTERIM.repeat(101)}${answered('', 'EVIL')}`, 502],
+  ['O14 5000 times 102', `${INTERIM.repeat(5_000)}${answered('', 'EVIL')}`, 502],
+  ['O14 102 without end', flood(INTERIM.repeat(20)), 502],
+  ['O14 101 times 102, then a switch', `${INTERIM.repeat(101)}${switched('')}EVIL`, 502],
   [
     'O15 a 101 that nobody asked for',
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',

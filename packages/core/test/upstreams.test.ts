@@ -1,4 +1,5 @@
 /** What an upstream can be besides one address: a socket, several, limited, under another name. */
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
@@ -73,6 +74,32 @@ t.test('keepAlive 0 leaves no connection behind; 1 leaves one', async (t) => {
       t.match(origin.bytes, /^connection: close\r?$/im);
     }
     t.equal(origin.sockets.size, keepAlive);
+  }
+});
+
+t.test('a name is looked up once for all who connect at once, and anew for the next', async (t) => {
+  const origin = await rawOrigin(t);
+  const tell: ((error: null, address: object[]) => void)[] = [];
+  const { lookup: real } = dns;
+  const lookup = mock.method(dns, 'lookup', (name: string, ...rest: [object, () => void]) => {
+    if (name === 'once.example') tell.push(rest[1]);
+    else real(name, ...rest);
+  });
+  t.teardown(() => lookup.mock.restore());
+  const { port, server } = await front(t, `http://once.example:${origin.port}`, {
+    upstream: { keepAlive: 0 },
+  });
+  let asked = 0;
+  server.on('request', () => {
+    asked += 1;
+  });
+  for (let time = 1; time <= 2; time++) {
+    const all = Promise.all(Array.from({ length: 10 }, () => talk(port, GET)));
+    await until(() => asked === 10 * time);
+    await new Promise((done) => setTimeout(done, 50));
+    t.equal(tell.length, time);
+    tell.at(-1)?.(null, [{ address: '127.0.0.1', family: 4 }]);
+    for (const { messages } of await all) t.equal(messages[0]?.body, 'ok');
   }
 });
 

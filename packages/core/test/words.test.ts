@@ -8,8 +8,11 @@ import {
   fields,
   HeadgateError,
   type Middleware,
+  type Quantity,
   readBody,
+  SIZE,
   STATUS_OF,
+  TIME,
   toEndToEnd,
   toHeaders,
   withBody,
@@ -141,6 +144,29 @@ t.test('bodies: a new body drops what described the old one', async (t) => {
   t.same({ ...changed.headers }, { etag: 'W/"x"', 'content-type': 'text/html' });
   t.equal(String(changed.body), 'new');
   t.equal(field(withBody(changed, EMPTY).headers, 'etag'), 'W/"x"', 'weak once');
+});
+
+t.test('quantities: times and sizes with their units, or as numbers', async (t) => {
+  const rows: [quantity: Quantity, written: string, meant: number][] = [
+    [TIME, '500ms', 500],
+    [TIME, '1.5s', 1_500],
+    [TIME, '5 m', 300_000],
+    [TIME, '24h', 86_400_000],
+    [TIME, '1d', 86_400_000],
+    [SIZE, '256B', 256],
+    [SIZE, '64kB', 64_000],
+    [SIZE, '64KiB', 65_536],
+    [SIZE, '0.5MiB', 524_288],
+    [SIZE, '1GB', 1_000_000_000],
+  ];
+  for (const [{ pattern, parse }, written, meant] of rows) {
+    t.match(written, pattern);
+    t.equal(parse(written), meant, written);
+    t.equal(parse(meant), meant);
+  }
+  for (const written of ['', '5', '-5m', '5 minutes', '1h30m', '5KiB', ' 5m'])
+    t.notMatch(written, TIME.pattern);
+  for (const written of ['1MB/s', '1kb', '5m']) t.notMatch(written, SIZE.pattern);
 });
 
 t.test('errors: the status follows from the code', async (t) => {

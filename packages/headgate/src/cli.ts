@@ -4,10 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { Argument, Command, CommanderError } from 'commander';
 import { stringify } from 'yaml';
 import { addAdminCommands } from './admin/commands.ts';
+import { addAgentsCommand } from './agents/command.ts';
 import type { Path } from './config/faults.ts';
 import { toJsonSchema } from './config/json-schema.ts';
 import { DEFAULT_FILE, load } from './config/load.ts';
 import type { PresetName } from './config/site-schema.ts';
+import { suggest } from './config/suggest.ts';
+import { boundYoungSpace } from './memory.ts';
 import { PRESETS } from './presets/presets.ts';
 import { run } from './run.ts';
 import { VERSION } from './version.ts';
@@ -34,6 +37,10 @@ program
     '\nWhat is set here counts more than HEADGATE_* variables, and those more than the file.',
   )
   .action(async (url: string | undefined, { config, upstream = url, listen, trusted }) => {
+    boundYoungSpace();
+    const commands = program.commands.map((command) => command.name());
+    const meant = url && !/[:/]/.test(url) && suggest(url, commands);
+    if (meant) throw new TypeError(`there is no command "${url}"; did you mean ${meant}?`);
     const told: [label: string, path: Path, value: unknown][] = [
       ['--upstream', ['sites', 0, 'upstream'], upstream],
       ['--listen', ['listen'], listen],
@@ -75,9 +82,13 @@ program
 program
   .command('init')
   .description(`write a commented ${DEFAULT_FILE}`)
-  .addArgument(new Argument('<preset>', 'the application behind').choices(Object.keys(PRESETS)))
+  .addArgument(new Argument('[preset]', 'the application behind').choices(Object.keys(PRESETS)))
   .argument('[file]', 'where to', DEFAULT_FILE)
-  .action((preset: PresetName, file: string) => {
+  .action((preset: PresetName | undefined, file: string) => {
+    if (!preset)
+      throw new TypeError(
+        `tell which application is behind: headgate init ${Object.keys(PRESETS).join('|')}`,
+      );
     try {
       writeFileSync(file, PRESETS[preset].example, { flag: 'wx' });
     } catch (error) {
@@ -88,6 +99,7 @@ program
   });
 
 addAdminCommands(program);
+addAgentsCommand(program);
 
 try {
   await program.parseAsync();
@@ -103,6 +115,6 @@ function explain(error: NodeJS.ErrnoException): string {
     return `${error.message}: something listens there already; choose another place with --listen, or for admin or metrics in the configuration`;
   if (error.code === 'EACCES' && /:\d+$/.test(error.message))
     return `${error.message}: ports below 1024 need a privilege; --listen :8080 needs none`;
-  if (error instanceof TypeError || error.syscall === 'listen') return error.message;
+  if (error instanceof TypeError || error.syscall !== undefined) return error.message;
   return error.stack ?? String(error);
 }

@@ -1,5 +1,5 @@
 /** The daemon's metrics. */
-import { type Instruments, instrument, processRegistry } from '@headgate/metrics';
+import { type Audience, type Instruments, instrument, processRegistry } from '@headgate/metrics';
 
 /** Metrics at work. */
 export interface Counting extends Pick<Instruments, 'layer' | 'tunnel' | 'finished'> {
@@ -10,7 +10,7 @@ export interface Counting extends Pick<Instruments, 'layer' | 'tunnel' | 'finish
 }
 
 /** Begins to count. */
-export function counting(): Counting {
+export function counting(audience: Audience): Counting {
   const register = processRegistry();
-  return { ...instrument(register), text: () => register.metrics() };
+  return { ...instrument(register, { audience }), text: () => register.metrics() };
 }

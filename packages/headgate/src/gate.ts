@@ -1,11 +1,21 @@
 /** Where all parts meet: the server, and behind it the configuration that is in force now. */
 import type { Server } from 'node:http';
-import type { CacheStore, Finished, Handler, Middleware, ProxyRequest } from '@headgate/core';
+import {
+  type CacheStore,
+  compose,
+  type Finished,
+  type Handler,
+  type Middleware,
+  type ProxyRequest,
+} from '@headgate/core';
 import { createServer, type ServerOptions } from '@headgate/core/server';
 import type { Tunnel } from '@headgate/core/upgrade';
 import { memoryStore } from '@headgate/store';
+import type { Acme } from './acme/acme.ts';
+import { answerOverTls } from './acme/over-tls.ts';
 import type { Config } from './config/configure.ts';
 import { type Generation, openGeneration } from './generation.ts';
+import { inOrder } from './tls/certificates.ts';
 import { pemFiles } from './tls/pem-files.ts';
 import type { Upkeep } from './upkeep.ts';
 import { warnings } from './warnings.ts';
@@ -17,10 +27,14 @@ export interface GateParts {
     readonly layer: Middleware;
     readonly tunnel: (tunnel: Tunnel) => Tunnel;
   };
+  /** Stands in front of all sites, for what belongs to none of their layers. */
+  readonly front?: Middleware;
   /** Told of every exchange when it is over. */
   readonly finished?: (exchange: Finished) => void;
   /** Told of mistakes in the set-up that show in what passes, once each. */
   readonly warn?: (message: string) => void;
+  /** Has certificates for the names that no file has one for. */
+  readonly authority?: Acme;
   /** Where the layers keep things. Default: 64 MiB of this process's memory. */
   readonly store?: CacheStore;
 }
@@ -37,6 +51,8 @@ export interface Gate extends Upkeep {
    * began, tunnels too. Rejects, and changes nothing, when it can't be opened.
    */
   reload(config: Config): Promise<void>;
+  /** The addresses behind that are in force, and whether each answered when it was asked last. */
+  readonly upstreams: Generation['upstreams'];
   /** Lets go of what the layers, the store and the upstreams hold. Call it when the servers are closed. */
   close(): Promise<void>;
 }
@@ -44,11 +60,12 @@ export interface Gate extends Upkeep {
 /** Builds a gate from what `toConfig` makes of a configuration. */
 export async function gate(
   config: Config,
-  { finished, measure, warn, store = memoryStore() }: GateParts = {},
+  { finished, measure, front, warn, authority, store = memoryStore() }: GateParts = {},
 ): Promise<Gate> {
   const { onIgnored, onFinished } = warn ? warnings(warn) : {};
-  let current = await openGeneration(config, store, onIgnored);
-  const certificates = config.tls && pemFiles(config.tls.certificates, { warn });
+  let current = await openGeneration(config, store, onIgnored, authority?.answer);
+  const files = config.tls && pemFiles(config.tls.certificates, { warn });
+  const certificates = files && inOrder(authority ? [files, authority] : [files]);
   const old = new Set<Generation>();
   const entered = new WeakMap<ProxyRequest, () => void>();
 
@@ -74,7 +91,10 @@ export async function gate(
   };
 
   const options: ServerOptions = {
-    handler: measure ? (request) => measure.layer(request, handler) : handler,
+    handler: compose(
+      [measure?.layer, front].filter((layer) => layer !== undefined),
+      handler,
+    ),
     tunnelFor: (request) => {
       const tunnel = current.tunnelFor(request);
       if (tunnel) entered.set(request, current.enter());
@@ -96,15 +116,19 @@ export async function gate(
       if (!isTls) return createServer(options);
       if (!certificates || !tls) throw new TypeError('tls must be in the configuration');
       const { minVersion } = tls;
-      return createServer({ ...options, tls: { certificates, minVersion } });
+      const server = createServer({ ...options, tls: { certificates, minVersion } });
+      if (authority) answerOverTls(server, authority);
+      return server;
     },
     purge: (what) => within(({ purge }) => purge(what)),
     warm: (url) => within(({ warm }) => warm(url)),
+    upstreams: () => current.upstreams(),
     reload: async (next) => {
       const before = current;
-      const opened = await openGeneration(next, store, onIgnored);
+      const opened = await openGeneration(next, store, onIgnored, authority?.answer);
       try {
-        if (next.tls) certificates?.use(next.tls.certificates);
+        await authority?.want(next.tls?.acme?.names ?? []);
+        if (next.tls) files?.use(next.tls.certificates);
       } catch (error) {
         await opened.close();
         throw error;

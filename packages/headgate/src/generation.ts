@@ -18,6 +18,7 @@ import { purgeMethod } from './purge-method.ts';
 import { type OpenSite, openSite } from './site.ts';
 import { toHttps } from './tls/to-https.ts';
 import { type Upkeep, upkeep } from './upkeep.ts';
+import type { UpstreamAddress } from './upstream-group.ts';
 
 /** One configuration at work. */
 export interface Generation extends Upkeep {
@@ -27,6 +28,8 @@ export interface Generation extends Upkeep {
   readonly errorPage: (error: HeadgateError, request: ProxyRequest) => ProxyResponse;
   readonly handler: Handler;
   readonly tunnelFor: (request: ProxyRequest) => Tunnel | undefined;
+  /** The addresses behind, with the name of their site. */
+  readonly upstreams: () => readonly (UpstreamAddress & { readonly site: string })[];
   /** Keeps it open until what is returned is called. */
   enter(): () => void;
   /** Closes it as soon as nobody is in it; resolves then. */
@@ -35,17 +38,18 @@ export interface Generation extends Upkeep {
   close(): Promise<void>;
 }
 
-/** Opens a configuration. */
+/** Opens a configuration. `ownAnswer` knows what our own ACME challenges are answered with. */
 export async function openGeneration(
   { sites: configs, trusted, scheme, errorPage, purgeFrom, listen, tls }: Config,
   store: CacheStore,
   onIgnored: Trust['onIgnored'],
+  ownAnswer?: (token: string) => string | undefined,
 ): Promise<Generation> {
   let inside = 0;
   let isRetired = false;
   let closed: Promise<void> | undefined;
   const { promise: empty, resolve: tellEmpty } = Promise.withResolvers<void>();
-  const secured = tls && toHttps(tls, listen);
+  const secured = tls && toHttps(tls, listen, ownAnswer);
   const sites: OpenSite[] = [];
   const close = () => {
     secured?.close();
@@ -109,6 +113,10 @@ export async function openGeneration(
     },
     tunnelFor: (request) =>
       secured?.isSentOn(request) ? undefined : bySite.get(request.site)?.tunnelFor(request),
+    upstreams: () =>
+      sites.flatMap(({ name, addresses }) =>
+        addresses().map((address) => ({ site: name, ...address })),
+      ),
     enter,
     retire: async () => {
       const left = enter();

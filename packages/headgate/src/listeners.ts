@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Address } from './address.ts';
 
 /** A server that listens. */
@@ -9,8 +10,8 @@ export interface Listener {
   /** Where it really listens: the port is known when 0 was asked for. */
   readonly address: Address;
   /**
-   * Takes no new connections, lets requests and tunnels under way finish for at most `drain`
-   * milliseconds, then destroys what is left.
+   * Takes no new connections, lets requests under way finish for at most `drain` milliseconds, then
+   * destroys what is left. Tunnels end with the last request: they would never finish.
    */
   stop(drain: number): Promise<void>;
 }
@@ -36,12 +37,25 @@ export function stopOf(server: Server): Listener['stop'] {
   };
   server.on('connection', know);
   server.on('secureConnection', know); // here the same again, and what it has read is without TLS
+  let connections = 0;
+  server.on('connection', (socket: Socket) => {
+    connections += 1;
+    socket.once('close', () => {
+      connections -= 1;
+    });
+  });
+  const tunnels = new Set<Duplex>();
+  server.on('upgrade', (_req, socket) => {
+    tunnels.add(socket);
+    socket.once('close', () => tunnels.delete(socket));
+  });
   return async (drain) => {
     const isClosed = once(server, 'close');
     server.close();
     const looks = setInterval(() => {
       server.closeIdleConnections();
       for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      if (connections === tunnels.size) for (const socket of tunnels) socket.destroy();
     }, LOOK);
     const deadline = setTimeout(() => {
       for (const socket of sockets) socket.destroy();

@@ -1,6 +1,30 @@
 /** What V8 is told about memory. */
 import { setFlagsFromString } from 'node:v8';
 
+/** Megabytes of each half of the space for what is young. */
+const YOUNG_HALF = 8;
+
+const SETTING = '--max-semi-space-size';
+
+/**
+ * Starts this program anew, in this process and under its number, unless it was started with a bound for
+ * V8's young space. Left alone, that grows to 128 MB under any load that lasts, however little lives in it
+ * (20,000 previews: 356 MB resident in all, with the bound 237). Does nothing where a process
+ * can't be replaced (Windows), nor where it would cut the line to the parent that forked it or lose the
+ * sockets that systemd has passed.
+ */
+export function boundYoungSpace(): void {
+  const { execArgv, execPath, argv, env } = process;
+  const isSet = [...execArgv, env.NODE_OPTIONS ?? ''].some((option) => option.includes(SETTING));
+  const hasMore = process.send !== undefined || env.LISTEN_FDS !== undefined;
+  if (isSet || process.execve === undefined || process.platform === 'win32' || hasMore) return;
+  process.execve(
+    execPath,
+    [execPath, `${SETTING}=${YOUNG_HALF}`, ...execArgv, ...argv.slice(1)],
+    env,
+  );
+}
+
 /**
  * Lets V8 free what streams through while it is young, by many short collections of the new space. Left
  * alone, Node 24 waits until 64 MB of the 64 KiB buffers in which Node reads have gathered, and frees them

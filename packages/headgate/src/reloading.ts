@@ -4,14 +4,16 @@ import type { Logger } from 'pino';
 import type { InForce } from './admin/readings.ts';
 import type { Config } from './config/configure.ts';
 import { type Loaded, type Loading, load } from './config/load.ts';
-import type { Gate } from './gate.ts';
 
 /** Milliseconds between two looks at a file that is watched. */
 const LOOK = 1_000;
 
-/** Reloads when it is asked to, on SIGHUP, and when the file changes if it is watched. */
+/**
+ * Reloads when it is asked to, on SIGHUP, and when the file changes if it is watched. `reload` puts a
+ * configuration in force, or rejects and changes nothing.
+ */
 export function reloading(
-  { reload }: Gate,
+  reload: (config: Config) => Promise<void>,
   loading: Loading,
   started: Pick<InForce, 'config' | 'expanded' | 'file'>,
   { log, reloaded }: { readonly log: Logger; readonly reloaded?: (isTaken: boolean) => void },
@@ -35,7 +37,7 @@ export function reloading(
     for (const warning of warnings) log.warn(warning);
     if (placesOf(config) !== asked)
       log.warn(
-        'listen, tls.minVersion, admin.listen, metrics or log has changed: that needs a restart',
+        'listen, tls.minVersion, tls.acme, state, admin.listen, metrics or log has changed: that needs a restart',
       );
     log.info({ sites: config.sites.map(({ name }) => name) }, 'reloaded');
     return [];
@@ -67,6 +69,7 @@ export function reloading(
 }
 
 /** What can't be changed while it runs. */
-function placesOf({ listen, tls, admin, metrics, log }: Config): string {
-  return JSON.stringify([listen, tls?.minVersion, admin?.listen, metrics, log]);
+function placesOf({ listen, tls, admin, metrics, state, log }: Config): string {
+  const acme = tls?.acme && { ...tls.acme, names: undefined }; // those can be changed
+  return JSON.stringify([listen, tls?.minVersion, acme, admin?.listen, metrics, state, log]);
 }

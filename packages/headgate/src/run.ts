@@ -1,10 +1,14 @@
 /** The daemon from start to stop. */
 import { memoryStore } from '@headgate/store';
+import type { Logger } from 'pino';
+import type { Acme } from './acme/acme.ts';
 import { type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
+import { type Audience, audience } from './audience.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
 import { type Loading, load } from './config/load.ts';
+import type { AcmeSettings } from './config/read-acme.ts';
 import type { Counting } from './counting.ts';
 import { onCrash } from './crash.ts';
 import { openDoors } from './doors.ts';
@@ -12,6 +16,8 @@ import { gate } from './gate.ts';
 import { logging } from './logging.ts';
 import { collectYoungBuffers } from './memory.ts';
 import { reloading } from './reloading.ts';
+import { senders } from './sender.ts';
+import { openStatistics } from './statistics/statistics.ts';
 import { certificateLog } from './tls/certificate-log.ts';
 
 /** Milliseconds that requests under way have to finish when the daemon is asked to stop. */
@@ -38,28 +44,48 @@ export async function run(loading: Loading) {
   const stopCdnLog = cdnLog(log);
   const stopCertificateLog = certificateLog(log);
   const store = memoryStore();
-  const counted = config.admin || config.metrics ? await count() : undefined;
+  const senderOf = senders();
+  const asked = audience(config, senderOf);
+  const counted = config.admin || config.metrics ? await count(asked.of) : undefined;
+  const statistics = await openStatistics(config, { log, senderOf });
+  const authority = config.tls?.acme && (await openAuthority(config.tls.acme, log));
   const opened = await gate(config, {
     finished: (exchange) => {
       finished(exchange);
       counted?.finished(exchange);
+      statistics.finished(exchange);
     },
     warn,
     store,
+    ...(authority && { authority }),
     ...(counted && { measure: counted }),
+    front: statistics.layer,
   });
   const doors = await openDoors(config.listen, opened.server, loading.environment);
   const servers = doors.map(({ server }) => server);
-  counted?.watch({ servers, store });
+  authority?.begin();
+  counted?.watch({ servers, store, upstreams: opened.upstreams });
   counted?.reloaded(true);
   const started = { config, expanded, ...(file !== undefined && { file }) };
   const {
     inForce,
     again: reload,
     stop: stopReloading,
-  } = reloading(opened, loading, started, { log, ...(counted && { reloaded: counted.reloaded }) });
+  } = reloading(
+    async (next) => {
+      await opened.reload(next);
+      statistics.follow(next);
+      asked.follow(next);
+    },
+    loading,
+    started,
+    { log, ...(counted && { reloaded: counted.reloaded }) },
+  );
   const { purge, warm } = opened;
-  const parts = { inForce, store, purge, warm, reload, log };
+  let isStopping = false;
+  const { reports } = statistics;
+  const stopping = { isStopping: () => isStopping };
+  const parts = { inForce, store, purge, warm, reload, log, reports, ...stopping };
   const admin = await openAdmin({ ...parts, ...(counted && { metrics: counted.text }) });
   process.stderr.write(
     greeting(
@@ -74,28 +100,38 @@ export async function run(loading: Loading) {
     process.once('SIGINT', resolve);
     onCrash(log, DRAIN, () => resolve('crash'));
   });
+  isStopping = true;
   stopReloading();
   log.info({ signal, drain: DRAIN }, 'stopping: no new connections, waiting for those under way');
+  await authority?.stop();
   await Promise.all(doors.map(({ stop }) => stop(DRAIN)));
   await admin.stop(LAST_WORDS);
   await opened.close();
+  await statistics.close();
   stopCdnLog();
   stopCertificateLog();
   log.info('stopped');
   await closeLog();
 }
 
+/** Where certificates are ordered. Loaded only where some are. */
+async function openAuthority(settings: AcmeSettings, log: Logger): Promise<Acme> {
+  const { acme } = await import('./acme/acme.ts');
+  return acme({ ...settings, log });
+}
+
 /** Begins to count. Loaded where somebody can ask only: it is several MB. */
-async function count(): Promise<Counting> {
+async function count(audience: Audience['of']): Promise<Counting> {
   const { counting } = await import('./counting.ts');
-  return counting();
+  return counting(audience);
 }
 
 function greeting(
   urls: readonly string[],
-  { sites }: Config,
+  config: Config,
   { file, metrics }: { readonly file: string | undefined; readonly metrics: Place | undefined },
 ): string {
+  const { sites } = config;
   const fronts = sites.map(({ name, upstream, routes }) => {
     const to = upstream?.to.join(', ') ?? routes.map(({ path }) => path).join(', ');
     return sites.length > 1 ? `${name} (${to})` : to;
@@ -103,8 +139,21 @@ function greeting(
   return `Headgate stands in front of ${fronts.join(', ')}${file ? `, as ${file} says` : ''}.
 
   Look:  ${urls.join(', ')}
-  Try:   curl -i -H 'Accept: text/html' -A '${MASTODON}' ${urls.find((url) => url.startsWith('http')) ?? urls[0]}/
+  Try:   curl -i ${fetcherFields(config)} -A '${MASTODON}' ${urls.find((url) => url.startsWith('http')) ?? urls[0]}/
          That is what a fediverse server sees of your front page: its head, from memory the second time.
 ${metrics && 'port' in metrics ? `  Metrics: ${toUrl(metrics)}/metrics\n` : ''}
 `;
+}
+
+/** What a fetcher says, as curl takes it: the name of a site, and https where a proxy here tells so. */
+function fetcherFields({ sites, trusted, scheme }: Config): string {
+  const [name] = sites.flatMap(({ hosts }) => hosts).filter((host) => !host.includes('*'));
+  const isTold = scheme === undefined && trusted.proxies.includes('loopback');
+  return [
+    ...(name ? [`Host: ${name}`] : []),
+    ...(isTold ? ['X-Forwarded-Proto: https'] : []),
+    'Accept: text/html',
+  ]
+    .map((line) => `-H '${line}'`)
+    .join(' ');
 }

@@ -5,6 +5,7 @@ import { namespaced } from '@headgate/store';
 import { limitBody } from './body-limit.ts';
 import type { SiteConfig } from './config/configure.ts';
 import { targetsOf } from './targets.ts';
+import type { UpstreamAddress } from './upstream-group.ts';
 
 /** A site that answers. */
 export interface OpenSite {
@@ -14,6 +15,7 @@ export interface OpenSite {
   /** What carries the WebSocket that a request asks for, if anything does. */
   readonly tunnelFor: (request: ProxyRequest) => Tunnel | undefined;
   readonly layers: readonly Layer[];
+  readonly addresses: () => readonly UpstreamAddress[];
   /** Lets go of what the layers and the upstreams hold. */
   close(): Promise<void>;
 }
@@ -60,6 +62,7 @@ export async function openSite(
     },
     tunnelFor: ({ url }) => targets.of(url).tunnel,
     layers,
+    addresses: targets.addresses,
     close: async () => {
       for (const layer of layers) await layer.close?.();
       targets.close();

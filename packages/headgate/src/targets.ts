@@ -6,7 +6,7 @@ import type { RouteSettings, SiteSettings, UpstreamSettings } from './config/sit
 import { files } from './files.ts';
 import { withResponseFields } from './response-fields.ts';
 import { redirectTo, routeTable } from './routes.ts';
-import { type UpstreamGroup, upstreamGroup } from './upstream-group.ts';
+import { type UpstreamAddress, type UpstreamGroup, upstreamGroup } from './upstream-group.ts';
 
 const REASONS = { 403: 'Forbidden', 404: 'Not Found', 410: 'Gone' };
 
@@ -22,6 +22,7 @@ export interface Target {
 /** The targets of a site. */
 export interface Targets {
   readonly of: (url: string) => Target;
+  readonly addresses: () => readonly UpstreamAddress[];
   /** Lets go of all connections. */
   close(): void;
 }
@@ -69,6 +70,7 @@ export function targetsOf(site: SiteConfig): Targets {
   const find = routeTable(routes);
   return {
     of: (url) => find(url)?.target ?? own,
+    addresses: () => Array.from(groups.values(), (group) => group.addresses()).flat(),
     close: () => {
       for (const group of groups.values()) group.close();
     },

@@ -3,6 +3,14 @@ import { balancer, type Handler, limit } from '@headgate/core';
 import { type Tunnel, tunnelTo } from '@headgate/core/upgrade';
 import { toOrigin, upstreamTo } from '@headgate/core/upstream';
 import type { SiteSettings, UpstreamSettings } from './config/site-schema.ts';
+import { health } from './upstream-health.ts';
+
+/** One address of an upstream. */
+export interface UpstreamAddress {
+  readonly url: string;
+  /** Absent before it was asked. */
+  readonly isHealthy?: boolean;
+}
 
 /** An upstream that can be asked with different patience. */
 export interface UpstreamGroup {
@@ -10,6 +18,8 @@ export interface UpstreamGroup {
     readonly handler: Handler;
     readonly tunnel: Tunnel;
   };
+  /** Its addresses, and whether each answered when it was asked last. */
+  readonly addresses: () => readonly UpstreamAddress[];
   /** Lets go of its connections. */
   close(): void;
 }
@@ -25,7 +35,7 @@ export function upstreamGroup(settings: UpstreamSettings): UpstreamGroup {
       ...(servername !== undefined && { servername }),
       ...(host !== 'preserve' && { host: hostField }),
     };
-    return { url, options, upstream: upstreamTo(url, { ...options, keepAlive }) };
+    return { url, options, upstream: upstreamTo(url, { ...options, keepAlive }), health: health() };
   });
   const { spread, spreadTunnels } = balancer(members.length);
   const limited = connections === undefined ? (handler: Handler) => handler : limit(connections);
@@ -38,7 +48,9 @@ export function upstreamGroup(settings: UpstreamSettings): UpstreamGroup {
       };
       const forBody = { ...opening, ...(idle !== undefined && { idleTimeout: idle }) };
       const forTunnel = { ...opening, ...(tunnel !== undefined && { idleTimeout: tunnel }) };
-      const handlers = members.map(({ upstream }) => upstream.within(forBody));
+      const handlers = members.map(({ upstream, health }) =>
+        health.watched(upstream.within(forBody)),
+      );
       const tunnels = members.map(({ url, options }) =>
         tunnelTo(url, { ...options, ...forTunnel }),
       );
@@ -48,6 +60,11 @@ export function upstreamGroup(settings: UpstreamSettings): UpstreamGroup {
         tunnel: spreadTunnels(tunnels),
       };
     },
+    addresses: () =>
+      members.map(({ url, health }) => {
+        const isHealthy = health.isHealthy();
+        return { url, ...(isHealthy !== undefined && { isHealthy }) };
+      }),
     close: () => {
       for (const { upstream } of members) upstream.close();
     },

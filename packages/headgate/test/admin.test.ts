@@ -59,6 +59,7 @@ async function open(t: Test, written: WrittenConfig, parts: Partial<AdminParts> 
     warm: opened.warm,
     reload: async () => [],
     log,
+    reports: () => [],
     ...parts,
   });
   t.teardown(async () => {
@@ -547,6 +548,23 @@ t.test('the listener for metrics is read-only, and takes every name', async (t) 
   });
 });
 
+t.test('it is not ready while it stops, though all is well behind it', async (t) => {
+  const { url: upstream } = await pages(t);
+  let isStopping = false;
+  const written = {
+    metrics: '127.0.0.1:0',
+    admin: { listen: '127.0.0.1:0' },
+    sites: [{ upstream }],
+  };
+  const { metrics, port } = await open(t, written, { isStopping: () => isStopping });
+  const probe = async () => (await ask(metrics, { path: '/readyz' })).status;
+  const shown = async () => JSON.parse((await ask(port, { path: '/status' })).text).ready;
+  t.same([await probe(), await shown()], [200, true]);
+  isStopping = true;
+  t.same([await probe(), await shown()], [503, false]);
+  t.equal((await ask(metrics, { path: '/healthz' })).status, 200, 'nobody should kill it for that');
+});
+
 t.test('it is ready when every upstream can be reached at one address', async (t) => {
   const up = createTcpServer();
   const there = `http://127.0.0.1:${await listen(t, up)}`;
@@ -643,7 +661,7 @@ t.test('status and configuration tell no secrets', async (t) => {
       layers: [
         {
           use: 'x',
-          secret: { field: 'X-Pull', value: 's' },
+          secret: { header: 'X-Pull', value: 's' },
           apiKey: 's',
           password: 12,
           keys: ['s'],
@@ -658,7 +676,7 @@ t.test('status and configuration tell no secrets', async (t) => {
       layers: [
         {
           use: 'x',
-          secret: { field: 'X-Pull', value: '***' },
+          secret: { header: 'X-Pull', value: '***' },
           apiKey: '***',
           password: '***',
           keys: ['***'],

@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
 import type { Test } from 'tap';
+import type { Pair } from '../src/tls/certificates.ts';
 
 /** A folder that is gone after the test. */
 export function folder(t: Test): string {
@@ -35,4 +37,26 @@ export function certificate(into: string, name: string, names: readonly string[]
     certText: readFileSync(files.cert, 'utf8'),
     keyText: readFileSync(files.key, 'utf8'),
   };
+}
+
+const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+
+/** A certificate for a name that nobody but its own key vouches for, with any life. In milliseconds. */
+export async function selfSigned(
+  name: string,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<Pair> {
+  const keys = await crypto.subtle.generateKey(P256, true, ['sign', 'verify']);
+  const made = await X509CertificateGenerator.createSelfSigned({
+    name: 'CN=headgate',
+    notBefore: new Date(from),
+    notAfter: new Date(to),
+    signingAlgorithm: P256,
+    keys,
+    extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
+  });
+  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey));
+  const lines = pkcs8.toString('base64').match(/.{1,64}/g) ?? [];
+  const key = ['-----BEGIN PRIVATE KEY-----', ...lines, '-----END PRIVATE KEY-----', ''].join('\n');
+  return { cert: `${made.toString('pem')}\n`, key };
 }

@@ -106,6 +106,7 @@ t.test(
         'headgate.yaml:13:29: sites[0].routes[1].status',
         'headgate.yaml:14:31: sites[0].routes[2].redirect',
         'headgate.yaml:15:29: sites[0].routes[3].status',
+        'headgate.yaml:15:41: sites[0].routes[3].files',
         'headgate.yaml:16:9: sites[0].routes[4].path',
         'headgate.yaml:16:27: sites[0].routes[4].upstream.to',
         'headgate.yaml:16:31: sites[0].routes[4].upstream.keepalive',
@@ -120,7 +121,7 @@ t.test(
     );
     const told = (path: string) => problems.find((line) => line.includes(`: ${path}: `)) ?? '';
     t.match(told('sites[0].preset'), /did you mean mastodon\?$/);
-    t.match(told('sites[0].bodyLimit'), /like 64KiB, 99MiB or 1GB$/);
+    t.match(told('sites[0].bodyLimit'), /like 64KiB, 99MiB or 1GB, or a number of bytes$/);
     t.match(told('sites[0].routes[1].status'), /must be 403, 404, 410, got 405$/);
     t.match(told('sites[0].routes[3].status'), /keep one of files, status$/);
     t.match(told('sites[0].routes[4].upstream.keepalive'), /did you mean keepAlive\?$/);
@@ -160,20 +161,45 @@ t.test('the files that it names are read, and what is wrong in them is told', as
   writeFileSync(join(here, 'list'), '192.0.2.1\n\n# more\nnobody # at all\n');
   const secret = { header: 'x-key', file: 'short' };
   const written = {
-    trusted: [{ file: 'list' }, { file: 'nowhere' }, { secret }],
-    sites: [{ upstream: { to: UPSTREAM, ca: 'list' } }],
-  };
-  const { faults } = await configure(written, here);
-  t.match(
-    faults.map(({ path, message }) => `${path.join('.')}: ${message}`),
-    [
-      /^trusted\.0\.file: line 4: .* got "nobody"$/,
-      /^trusted\.1\.file: can't be read: ENOENT/,
-      /^trusted\.2\.secret\.file: holds less than 16 characters/,
-      /^sites\.0\.upstream\.ca: holds no certificates in PEM/,
+    trusted: [
+      { file: 'list' },
+      { file: 'nowhere' },
+      { secret },
+      { secret: { ...secret, file: 'no' } },
     ],
-  );
-  t.equal(faults.length, 4);
+    errorPage: 'no.html',
+    log: { file: 'nowhere/access.log' },
+    admin: { listen: ':0', tokenFile: 'no-token' },
+    sites: [
+      { upstream: { to: UPSTREAM, ca: 'list' } },
+      { hosts: ['b'], routes: [{ path: '/', upstream: { to: UPSTREAM, ca: 'no.pem' } }] },
+      { hosts: ['c'], preset: 'site', upstream: UPSTREAM, routes: [{ path: '/', files: 'list' }] },
+    ],
+  };
+  const told = async (config: unknown) =>
+    (await configure(config, here)).faults.map(
+      ({ path, message }) => `${path.join('.')}: ${message}`,
+    );
+  const inFiles = [
+    /^trusted\.0\.file: line 4: .* got "nobody"$/,
+    /^trusted\.1\.file: can't be read: ENOENT/,
+    /^trusted\.2\.secret\.file: holds less than 16 characters/,
+    /^trusted\.3\.secret\.file: can't be read: ENOENT/,
+    /^errorPage: can't be read: ENOENT/,
+    /^admin\.tokenFile: can't be read: ENOENT/,
+    /^sites\.0\.upstream\.ca: holds no certificates in PEM/,
+    /^sites\.1\.routes\.0\.upstream\.ca: can't be read: ENOENT/,
+    /^sites\.2\.routes\.0\.files: must be a folder, got "list"/,
+    /^log\.file: must be in a folder that is there/,
+  ];
+  const faults = await told(written);
+  t.match(faults, inFiles);
+  t.equal(faults.length, inFiles.length, 'one for each');
+
+  const wrong = { ...written, listen: 8080, trusted: [...written.trusted, 'me'] };
+  const all = await told(wrong);
+  t.match(all, [/^listen: /, /^trusted\.4: /, ...inFiles], 'with what else is wrong');
+  t.equal(all.length, inFiles.length + 2);
 });
 
 t.test(
@@ -214,12 +240,17 @@ t.test('the environment alone is enough, and its mistakes are told by their name
     HEADGATE_SCHEME: 'https',
     HEADGATE_HSTS: '1',
     HEADGATE_WATCH: 'true',
+    HEADGATE_LOG_FORMAT: 'combined',
+    HEADGATE_LOG_FILE: '/var/log/headgate.log',
+    HEADGATE_LOG_QUERY: '1',
+    HEADGATE_LOG_CLIENT: 'off',
     HEADGATE_SERVICE_HOST: '10.0.0.1', // Kubernetes sets these for a service called headgate
     HEADGATE_PORT_80_TCP: 'tcp://10.0.0.1:80',
   });
   t.match(config, {
     scheme: 'https',
     watch: true,
+    log: { format: 'combined', file: '/var/log/headgate.log', query: true, client: 'off' },
     trusted: {
       proxies: ['loopback', '198.51.100.0/24'],
       secrets: [{ header: 'x-headgate-secret', value: 'a-long-enough-secret' }],
@@ -237,6 +268,10 @@ t.test('the environment alone is enough, and its mistakes are told by their name
     ],
     [{ HEADGATE_UPSTREAM: 'app:3000' }, /^HEADGATE_UPSTREAM: must be a URL .* got "app:3000"$/m],
     [{ ...up, HEADGATE_WATCH: 'maybe' }, /^HEADGATE_WATCH: must be true or false, got "maybe"$/m],
+    [
+      { ...up, HEADGATE_LOG_FORMAT: 'text' },
+      /^HEADGATE_LOG_FORMAT: must be json, pretty, combined/m,
+    ],
     [{ ...up, ...secret, HEADGATE_TRUSTED: 'me' }, /^HEADGATE_TRUSTED: must list/m],
     [{ ...up, ...secret }, /^HEADGATE_CDN_SECRET_FILE: can't be read/m],
     [{ ...up, HEADGATE_PRESET: 'mastodon' }, /streaming: .*HEADGATE_STREAMING$/m],
@@ -259,12 +294,14 @@ t.test('settings of a site have no place in a file with two', async (t) => {
 t.test('what does not fit together is told', async (t) => {
   const cdn = 'https://cdn.example';
   const closed = { path: '/', status: 404 };
+  const named = { upstream: UPSTREAM, hosts: ['a.example'] };
   const rows: [site: object, problem: RegExp][] = [
     [{ preset: 'mastodon', upstream: UPSTREAM }, /^streaming: is missing.*HEADGATE_STREAMING/],
     [{ upstream: UPSTREAM, streaming: UPSTREAM }, /^streaming: is for the preset mastodon/],
     [{ upstream: UPSTREAM, cdnPaths: ['/a/'] }, /^cdnPaths: leads nowhere/],
     [{ upstream: UPSTREAM, cdn }, /^cdn: is for nothing/],
     [{ upstream: UPSTREAM, preset: 'site', cdn, middleware: [] }, /^cdn: has no effect beside mid/],
+    [{ ...named, cdn: 'https://A.example:443/x', cdnPaths: ['/b/'] }, /^cdn: is this site itself/],
     [{ routes: [{ ...closed, path: '/a' }] }, /^upstream: is missing/],
     [{ routes: [closed, { path: '/a' }] }, /^routes\.1: leads nowhere/],
   ];
@@ -414,6 +451,9 @@ t.test('every preset, written out, is right by itself and means the same', async
     const site: WrittenSite = { preset, upstream: UPSTREAM, ...streaming };
     const { config, expanded, faults } = await configure({ sites: [site] }, ROOT);
     t.same(faults, [], preset);
+    const { keepAlive, connections } = config?.sites[0]?.upstream ?? {};
+    const limits = { mastodon: [256], plume: [0], gotosocial: [256], site: [8, 64] }[preset];
+    t.same([keepAlive, connections], [limits[0], limits[1]], `${preset}: connections`);
     const again = await configure(expanded, ROOT);
     t.same(again.config?.sites[0], config?.sites[0], preset);
   }

@@ -242,6 +242,9 @@ t.test('what is wrong is said with what to write, before anything listens', asyn
       ['http://127.0.0.1:1', '--listen', busy.slice(7)],
       /something listens there already; choose another place with --listen/,
     ],
+    [['chek'], /there is no command "chek"; did you mean check\?/],
+    [['init'], /tell which application is behind: headgate init mastodon\|plume/],
+    [['init', 'site', '/nowhere/headgate.yaml'], /ENOENT: no such file or directory/],
     [['http://127.0.0.1:1', '--trusted', 'everybody'], /--trusted: must list addresses/],
     [
       ['http://127.0.0.1:1', '--lisen', ':1'],

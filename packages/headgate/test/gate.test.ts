@@ -1,6 +1,6 @@
 /** A configuration at work, through real sockets: hosts, routes, limits, who is believed, reloads. */
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -515,6 +515,21 @@ t.test('files of a folder, compressed; what is not there is asked of the site', 
   t.match(file, /^HTTP\/1\.1 200 /);
   t.match(file, /\r\ncontent-encoding: gzip\r\n/i);
   t.match(await told(port, get('x', '/b.css', 'Connection: close\r\n')), /site \/b\.css 0$/);
+});
+
+t.test('a folder for everything is one for the paths of a preset, with their fields', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'headgate-files-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'packs'));
+  writeFileSync(join(folder, 'packs/a.css'), 'b{}');
+  const origin = await named(t, 'web');
+  const route = { path: '/', files: folder };
+  const upstream = { upstream: origin.url, streaming: origin.url };
+  const { port } = await open(t, { sites: [{ preset: 'mastodon', ...upstream, routes: [route] }] });
+  const closing = 'Connection: close\r\n';
+  const file = await told(port, get('x', '/packs/a.css', closing));
+  t.match(file, /^HTTP\/1\.1 200 [\s\S]*cache-control: public, max-age=2419200[\s\S]*b\{\}$/i);
+  t.match(await told(port, get('x', '/packs/b.css', closing)), /web \/packs\/b\.css 0$/);
 });
 
 t.test('a page of one’s own where there is no answer, and another after a reload', async (t) => {

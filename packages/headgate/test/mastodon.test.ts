@@ -1,54 +1,20 @@
-/** The preset mastodon in front of a stand-in that behaves as Mastodon's two processes do. */
+/** The preset mastodon in front of a stand-in for Mastodon. */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
-import { WebSocket, WebSocketServer } from 'ws';
-import { listen, until } from '../../core/test/wire.ts';
+import t from 'tap';
+import { WebSocket } from 'ws';
+import { until } from '../../core/test/wire.ts';
+import { streaming, web } from './mastodon.ts';
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 const NODE = ['-u', 'NODE_OPTIONS', process.execPath, '--conditions=@headgate/source', CLI];
 const MIB = 1024 * 1024;
-
-/** Mastodon's web process: everything but https is redirected, uploads are read, files have no fields. */
-async function web(t: Test) {
-  const asked: { line: string; headers: IncomingMessage['headers']; hash: string; size: number }[] =
-    [];
-  const server = createServer(async (req, res) => {
-    const hash = createHash('sha256');
-    let size = 0;
-    for await (const chunk of req) {
-      hash.update(chunk);
-      size += chunk.length;
-    }
-    const { method, url, headers } = req;
-    asked.push({ line: `${method} ${url}`, headers, hash: hash.digest('base64'), size });
-    res.setHeader('server', 'Mastodon');
-    if (headers['x-forwarded-proto'] !== 'https')
-      return res.writeHead(301, { location: `https://${headers.host}${url}` }).end();
-    if (url === '/sw.js') res.setHeader('cache-control', 'max-age=0, must-revalidate');
-    if (url?.endsWith('/missing')) res.statusCode = 404;
-    res.setHeader('content-type', 'text/html; charset=utf-8');
-    res.end('<!doctype html><html><head><title>M</title></head><body>Mastodon</body></html>');
-  });
-  return { asked, url: `http://127.0.0.1:${await listen(t, server)}` };
-}
-
-/** Its streaming process: it takes the token from the protocol, as browsers have no other place for it. */
-async function streaming(t: Test) {
-  const asked: (string | undefined)[] = [];
-  const server = createServer((_req, res) => res.writeHead(404).end());
-  new WebSocketServer({ server }).on('connection', (socket, { url, headers }) => {
-    asked.push(`${url} ${headers['sec-websocket-protocol']}`);
-    socket.on('message', (data) => socket.send(`{"stream":${data}}`));
-  });
-  return { asked, url: `http://127.0.0.1:${await listen(t, server)}` };
-}
 
 t.test('init, check and run in an empty folder carry what Mastodon needs', async (t) => {
   const [behind, live] = [await web(t), await streaming(t)];
@@ -71,6 +37,7 @@ t.test('init, check and run in an empty folder carry what Mastodon needs', async
   child.stderr.on('data', (chunk) => (said.err += chunk));
   const look = /Look:\s+http:\/\/127\.0\.0\.1:(\d+)/;
   for (let i = 0; i < 15 && !look.test(said.err); i++) await until(() => look.test(said.err));
+  t.match(said.err, /Try: +curl -i -H 'X-Forwarded-Proto: https' -H 'Accept: text\/html'/);
   const port = Number(look.exec(said.err)?.[1]);
 
   /** A request as the proxy in front sends it, which ended TLS. */

@@ -1,7 +1,7 @@
 /** What the daemon lives through, and how it dies when it must: real processes, real limits. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -17,8 +17,13 @@ const SABOTAGE = `--import=data:text/javascript,${encodeURIComponent(
 )}`;
 
 /** Starts the daemon in a shell, so that the shell can set a limit or redirect, and waits for its URL. */
-async function daemon(t: Test, upstream: string, { before = '', after = '' } = {}) {
-  const command = `${before} exec env -u NODE_OPTIONS "$@" ${after}`;
+async function daemon(
+  t: Test,
+  upstream: string,
+  { before = '', after = '', keepsOptions = false } = {},
+) {
+  const env = keepsOptions ? 'env' : 'env -u NODE_OPTIONS'; // tap's
+  const command = `${before} exec ${env} "$@" ${after}`;
   const node = [process.execPath, SABOTAGE, '--conditions=@headgate/source', CLI];
   const args = ['-c', command, 'sh', ...node, upstream, '--listen', '127.0.0.1:0'];
   const child: ChildProcess = spawn('sh', args);
@@ -109,5 +114,25 @@ t.test(
     await pause(100);
     t.equal((await fetch(url)).status, 200);
     t.equal(child.exitCode, null);
+  },
+);
+
+t.test(
+  'what is young in V8 has a bound, unless somebody has set another',
+  { skip: !existsSync('/proc/self/cmdline') && 'needs /proc' },
+  async (t) => {
+    const upstream = await origin(t, (_req, res) => res.end('ok'));
+    for (const [before, flag] of [
+      ['', '--max-semi-space-size=8'],
+      ['export NODE_OPTIONS=--max-semi-space-size=16;', undefined],
+    ] as const) {
+      const { child, url } = await daemon(t, upstream, { before, keepsOptions: before !== '' });
+      const command = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').split('\0');
+      t.equal(
+        command.find((word) => word.startsWith('--max-semi')),
+        flag,
+      );
+      t.equal((await fetch(url)).status, 200, 'and it is served');
+    }
   },
 );

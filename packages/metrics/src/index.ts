@@ -4,5 +4,5 @@ export {
   instrument,
   processRegistry,
 } from './instrument.ts';
-export type { RequestMeters } from './requests.ts';
-export type { CertificateInUse, Fullness, Watched } from './watching.ts';
+export type { Audience, RequestMeters } from './requests.ts';
+export type { Fullness, UpstreamInUse, Watched } from './watching.ts';

@@ -1,12 +1,14 @@
 /** Counts what Headgate does, in a Registry of the caller's. */
 import { readFileSync } from 'node:fs';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { certificateMeters } from './certificates.ts';
+import { crashMeters } from './crashes.ts';
 import { cspMeters } from './csp.ts';
 import { mediaMeters } from './media.ts';
 import { meters } from './meters.ts';
 import { previewMeters } from './previews.ts';
 import { reloadMeters } from './reloads.ts';
-import { type RequestMeters, requestMeters } from './requests.ts';
+import { type Audience, type RequestMeters, requestMeters } from './requests.ts';
 import { upstreamMeters } from './upstream.ts';
 import { type Watched, watch } from './watching.ts';
 
@@ -27,6 +29,8 @@ export interface Instruments extends RequestMeters {
 export interface InstrumentParts {
   /** The time in milliseconds since the epoch. Default `Date.now`. */
   readonly now?: () => number;
+  /** Counts requests by host and sender too. What it gives must be of small sets. */
+  readonly audience?: Audience;
 }
 
 /**
@@ -36,18 +40,20 @@ export interface InstrumentParts {
  */
 export function instrument(
   register: Registry,
-  { now = Date.now }: InstrumentParts = {},
+  { now = Date.now, audience }: InstrumentParts = {},
 ): Instruments {
   if (typeof register?.registerMetric !== 'function')
     throw new TypeError(
       'instrument: register must be a Registry of prom-client, such as new Registry() or its global one, register',
     );
   const all = meters(register);
-  const requests = requestMeters(all);
+  const requests = requestMeters(all, audience);
   upstreamMeters(all);
   previewMeters(all);
   const forgetCdns = mediaMeters(all);
   cspMeters(all);
+  certificateMeters(all);
+  crashMeters(all);
   const tellReload = reloadMeters(all, now);
   const info = all.gauge('headgate_build_info', 'The version that runs; always 1.', [
     'version',

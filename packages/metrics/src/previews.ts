@@ -2,6 +2,7 @@
 import type { ProxyRequest } from '@headgate/core';
 import { SECONDS } from './buckets.ts';
 import type { Meters } from './meters.ts';
+import { tally } from './tally.ts';
 
 /** What is read of a `FedicacheEvent`. This package needs none of the middleware. */
 export type PreviewMessage =
@@ -23,10 +24,11 @@ export type PreviewMessage =
       readonly reason?: string;
       readonly limit?: string;
     }
+  | { readonly kind: 'waiting'; readonly site: string; readonly change: number }
   | { readonly kind: 'store-fault'; readonly operation: string };
 
 /** Makes the metrics `headgate_preview*` and `headgate_store_faults_total`. */
-export function previewMeters({ counter, histogram, listen }: Meters): void {
+export function previewMeters({ counter, gauge, histogram, listen }: Meters): void {
   const answers = counter(
     'headgate_previews_total',
     'Answers to preview fetchers: from memory (hit, stale), fetched (fill, collapsed), uncut (whole), refused (busy).',
@@ -47,6 +49,13 @@ export function previewMeters({ counter, histogram, listen }: Meters): void {
     'How long preview fetchers waited for the application.',
     ['site'],
     SECONDS,
+  );
+  const waiters = tally();
+  gauge(
+    'headgate_preview_waiters',
+    'Preview fetchers that wait for the application now.',
+    ['site'],
+    waiters.show,
   );
   const fills = counter(
     'headgate_preview_fills_total',
@@ -84,6 +93,7 @@ export function previewMeters({ counter, histogram, listen }: Meters): void {
       fills.inc({ site, outcome, reason });
       durations.observe({ site }, ms / 1000);
       if (limit !== undefined) truncated.inc({ site, limit });
-    } else faults.inc({ operation: message.operation });
+    } else if (message.kind === 'waiting') waiters.add(message.site, message.change);
+    else faults.inc({ operation: message.operation });
   });
 }

@@ -1,9 +1,18 @@
 /** What the front edge reports: requests, their times and sizes, and what is under way. */
-import { type Finished, type Middleware, STATUS_OF } from '@headgate/core';
+import { type Finished, type Middleware, type ProxyRequest, STATUS_OF } from '@headgate/core';
 import type { Tunnel } from '@headgate/core/upgrade';
 import { BYTES, SECONDS } from './buckets.ts';
 import { methodLabel, statusLabel } from './labels.ts';
 import type { Meters } from './meters.ts';
+import { tally } from './tally.ts';
+
+/** Tells under which name of the site a request came, and what kind of software sent it. */
+export type Audience = (request: ProxyRequest) => {
+  /** A name that is configured, `other` for any other. */
+  readonly host: string;
+  /** One of a small set, such as `browser`. */
+  readonly sender: string;
+};
 
 /** The measuring points at a server's edge. */
 export interface RequestMeters {
@@ -21,7 +30,10 @@ export interface RequestMeters {
 const SWITCHED = 101;
 
 /** Makes the metrics `headgate_http_*` and `headgate_tunnel*`. */
-export function requestMeters({ counter, histogram, gauge }: Meters): RequestMeters {
+export function requestMeters(
+  { counter, histogram, gauge }: Meters,
+  audience?: Audience,
+): RequestMeters {
   const requests = counter('headgate_http_requests_total', 'Requests that are over.', [
     'site',
     'method',
@@ -55,6 +67,18 @@ export function requestMeters({ counter, histogram, gauge }: Meters): RequestMet
     'Bytes that closed WebSockets have carried.',
     ['site', 'direction'],
   );
+  const byHost = audience && {
+    audience,
+    requests: counter('headgate_host_requests_total', 'Requests that are over, by who asks whom.', [
+      'host',
+      'sender',
+    ]),
+    sent: counter(
+      'headgate_host_sent_bytes_total',
+      'Bytes of the bodies that were sent, by who asked whom. WebSockets are left out.',
+      ['host', 'sender'],
+    ),
+  };
   const inFlight = tally();
   const tunnels = tally();
   gauge('headgate_http_requests_in_flight', 'Requests under way.', ['site'], inFlight.show);
@@ -76,6 +100,11 @@ export function requestMeters({ counter, histogram, gauge }: Meters): RequestMet
       }
       const statusClass = statusLabel(status);
       requests.inc({ site, method: methodLabel(method), status: statusClass });
+      if (byHost) {
+        const { host, sender } = byHost.audience(request);
+        byHost.requests.inc({ host, sender });
+        if (status !== SWITCHED) byHost.sent.inc({ host, sender }, bytesOut);
+      }
       if (error) errors.inc({ site, code: codeOf(error) });
       if (status === SWITCHED) {
         tunnelled.inc({ site, direction: 'in' }, bytesIn);
@@ -97,19 +126,6 @@ export function requestMeters({ counter, histogram, gauge }: Meters): RequestMet
         tunnels.add(request.site, -1);
         finished(outcome);
       });
-    },
-  };
-}
-
-/** Numbers that change more often than anybody asks for them. */
-function tally() {
-  const counts = new Map<string, number>();
-  return {
-    add: (site: string, change: number) => {
-      counts.set(site, (counts.get(site) ?? 0) + change);
-    },
-    show: (gauge: { set(labels: { site: string }, value: number): void }) => {
-      for (const [site, count] of counts) gauge.set({ site }, count);
     },
   };
 }

@@ -13,24 +13,25 @@ export interface Fullness {
   readonly evictions: number;
 }
 
-/** A certificate in use. */
-export interface CertificateInUse {
-  /** A name of it that is configured. */
-  readonly name: string;
-  /** Milliseconds since the epoch. */
-  readonly expires: number;
+/** One address of an upstream. */
+export interface UpstreamInUse {
+  readonly site: string;
+  /** As it is configured. */
+  readonly url: string;
+  /** Whether it answered when it was asked last; absent before that. */
+  readonly isHealthy?: boolean;
 }
 
 /** What may be watched. */
 export interface Watched {
   readonly servers?: readonly Pick<Server, 'getConnections'>[];
   readonly store?: Fullness;
-  /** Asked for each scrape: after a renewal it gives others. */
-  readonly certificates?: () => Iterable<CertificateInUse>;
+  /** Asked for each scrape: after a reload it gives others. */
+  readonly upstreams?: () => Iterable<UpstreamInUse>;
 }
 
 /** Makes a gauge for everything that there is. */
-export function watch({ counter, gauge }: Meters, { servers, store, certificates }: Watched): void {
+export function watch({ counter, gauge }: Meters, { servers, store, upstreams }: Watched): void {
   if (servers)
     gauge('headgate_connections_open', "Clients' connections.", [], async (gauge) => {
       const counts = servers.map((server) => promisify(server.getConnections).call(server));
@@ -52,14 +53,15 @@ export function watch({ counter, gauge }: Meters, { servers, store, certificates
       },
     );
   }
-  if (certificates)
+  if (upstreams)
     gauge(
-      'headgate_certificate_expiry_timestamp_seconds',
-      'When a certificate in use expires, in seconds since the epoch.',
-      ['name'],
+      'headgate_upstream_healthy',
+      'Whether an address of an upstream answered when it was asked last.',
+      ['site', 'upstream'],
       (gauge) => {
         gauge.reset();
-        for (const { name, expires } of certificates()) gauge.set({ name }, expires / 1000);
+        for (const { site, url, isHealthy } of upstreams())
+          if (isHealthy !== undefined) gauge.set({ site, upstream: url }, isHealthy ? 1 : 0);
       },
     );
 }

@@ -5,8 +5,8 @@ import { memoryStore } from '@headgate/store';
 /** Every metric that there can be, with its labels. */
 export function everything(): Map<string, readonly string[]> {
   const register = processRegistry();
-  const metrics = instrument(register);
-  metrics.watch({ servers: [], store: memoryStore(), certificates: () => [] });
+  const metrics = instrument(register, { audience: () => ({ host: '', sender: '' }) });
+  metrics.watch({ servers: [], store: memoryStore(), upstreams: () => [] });
   metrics.reloaded(true);
   const made = register.getMetricsAsArray() as unknown as { name: string; labelNames: string[] }[];
   const all = new Map(made.map(({ name, labelNames }) => [name, labelNames]));

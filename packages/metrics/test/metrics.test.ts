@@ -1,20 +1,23 @@
 /** What is counted, and that nobody outside can make it grow. */
 import { createHash } from 'node:crypto';
-import { hasSubscribers } from 'node:diagnostics_channel';
+import { channel, hasSubscribers } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import {
+  balancer,
   compose,
   type Finished,
+  type Handler,
   HeadgateError,
   type ProxyRequest,
+  readBody,
   STATUS_OF,
 } from '@headgate/core';
 import { aRequest, type aResponse, upstream } from '@headgate/core/testing';
 import { tunnelTo } from '@headgate/core/upgrade';
 import { upstreamTo } from '@headgate/core/upstream';
-import { instrument, processRegistry } from '@headgate/metrics';
+import { instrument, processRegistry, type UpstreamInUse } from '@headgate/metrics';
 import { type CspEvent, csp } from '@headgate/middleware-csp';
 import { type FedicacheEvent, fedicache } from '@headgate/middleware-fedicache';
 import {
@@ -124,7 +127,7 @@ t.test('fills that fail, are not cut or are cut short are told apart; so are fau
   };
   const site = upstream(({ url }) => answers[url] ?? {});
   const store = { ...memoryStore(), get: () => Promise.reject(new Error('gone')) };
-  const { middleware } = fedicache({ scan: 1024 }, { store });
+  const { middleware } = fedicache({ maxScan: 1024 }, { store });
   for (const url of Object.keys(answers))
     await middleware(aRequest({ url, headers: asMastodon }), site);
 
@@ -133,7 +136,7 @@ t.test('fills that fail, are not cut or are cut short are told apart; so are fau
   t.equal(fills('outcome="failed",reason=""'), 1);
   t.equal(fills('outcome="whole",reason="type"'), 1);
   t.equal(fills('outcome="page",reason=""'), 1);
-  t.equal(counted['headgate_preview_truncated_total{site="test",limit="scan"}'], 1);
+  t.equal(counted['headgate_preview_truncated_total{site="test",limit="maxScan"}'], 1);
   t.equal(counted['headgate_store_faults_total{operation="get"}'], 3);
 });
 
@@ -293,12 +296,12 @@ t.test('times are in seconds and sizes in bytes', async (t) => {
   t.equal(counted['headgate_http_response_size_bytes_sum{site="test"}'], 5000);
 });
 
-t.test('the store, certificates and configurations are told as they are', async (t) => {
+t.test('the store, upstreams and configurations are told as they are', async (t) => {
   const { samples, metrics, register } = instrumented(t);
   const nothing = await register.metrics();
   t.notMatch(
     nothing,
-    /^headgate_(?:store_b|config|certificate|connections)/m,
+    /^headgate_(?:store_b|config|upstream_healthy|connections|host)/m,
     'only where there are',
   );
   t.match(
@@ -307,8 +310,12 @@ t.test('the store, certificates and configurations are told as they are', async 
   );
 
   const store = memoryStore({ maxBytes: 10_000 });
-  let certificates = [{ name: 'a.example', expires: 1_900_000_000_000 }];
-  metrics.watch({ store, certificates: () => certificates });
+  let upstreams: UpstreamInUse[] = [
+    { site: 'a', url: 'http://one:1', isHealthy: true },
+    { site: 'a', url: 'http://two:2', isHealthy: false },
+    { site: 'a', url: 'http://three:3' },
+  ];
+  metrics.watch({ store, upstreams: () => upstreams });
   for (let i = 0; i < 10; i++) await store.set(`${i}`, Buffer.alloc(2000), 60_000);
   metrics.reloaded(true);
   metrics.reloaded(false);
@@ -317,16 +324,96 @@ t.test('the store, certificates and configurations are told as they are', async 
     headgate_store_max_bytes: 10_000,
     headgate_store_entries: 3,
     headgate_store_evictions_total: 7,
-    'headgate_certificate_expiry_timestamp_seconds{name="a.example"}': 1_900_000_000,
+    'headgate_upstream_healthy{site="a",upstream="http://one:1"}': 1,
+    'headgate_upstream_healthy{site="a",upstream="http://two:2"}': 0,
     headgate_config_last_reload_successful: 0,
     headgate_config_last_reload_success_timestamp_seconds: 1_800_000_000,
     'headgate_config_reloads_total{outcome="taken"}': 1,
     'headgate_config_reloads_total{outcome="refused"}': 1,
   });
-  certificates = [{ name: 'b.example', expires: 2_000_000_000_000 }];
-  t.notMatch(await register.metrics(), 'a.example', 'one that is no more in use is gone');
+  t.notMatch(await register.metrics(), 'http://three', 'of this one nothing is known');
+  upstreams = [];
+  t.notMatch(await register.metrics(), 'http://one', 'one that is no more in use is gone');
   await store.set('10', Buffer.alloc(2000), 60_000);
   t.equal((await samples()).headgate_store_evictions_total, 8, 'counted once');
+});
+
+t.test('who waits for a page is counted as long as they wait', async (t) => {
+  const { samples } = instrumented(t);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const site = async (request: ProxyRequest) => {
+    await promise;
+    return upstream({ headers: html, body: Buffer.from(PAGE) })(request);
+  };
+  const layer = fedicache({}, { background: site }).middleware;
+  const asked = [1, 2, 3].map(() => layer(aRequest({ headers: asMastodon }), site));
+  const waiting = async () => (await samples())['headgate_preview_waiters{site="test"}'];
+  for (let i = 0; i < 100 && (await waiting()) !== 3; i++) await Promise.resolve();
+  t.equal(await waiting(), 3);
+  resolve();
+  await Promise.all(asked);
+  await layer(aRequest({ headers: asMastodon }), site);
+  t.equal(await waiting(), 0);
+  t.notMatch(Object.keys(await samples()).join(), 'store_faults_total{', 'it is no fault');
+});
+
+t.test('what is asked once more is counted, by why', async (t) => {
+  const { samples } = instrumented(t);
+  const retries = async (reason: string) =>
+    (await samples())[`headgate_upstream_retries_total{site="test",reason="${reason}"}`];
+  let answers = 0;
+  const origin = await rawOrigin(t, (socket) => {
+    answers += 1;
+    if (answers === 2) socket.destroy();
+    else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  });
+  const { handler, close } = upstreamTo(origin.url);
+  t.teardown(close);
+  const ask = async (asked: Handler) => readBody((await asked(aRequest())).body, 100);
+  await ask(handler);
+  await ask(handler);
+  t.equal(answers, 3);
+  t.equal(await retries('stale-connection'), 1);
+
+  const nobody = upstreamTo('http://127.0.0.1:1');
+  t.teardown(nobody.close);
+  await t.rejects(ask(nobody.handler));
+  t.equal(await retries('no-connection'), 1);
+  const spread = balancer(2).spread([nobody.handler, handler]);
+  await ask(spread);
+  await ask(spread);
+  t.equal(await retries('other-address'), 1, 'one that failed rests');
+});
+
+t.test('certificates and crashes are told on channels', async (t) => {
+  const { samples } = instrumented(t);
+  t.equal((await samples()).headgate_crashes_total, 0);
+  channel('headgate:crash').publish({ error: new Error('nobody caught'), count: 1 });
+  t.equal((await samples()).headgate_crashes_total, 1);
+  const load = (notAfter: number) =>
+    channel('headgate:certificate').publish({ names: ['a.example', '*.a.example'], notAfter });
+  const expiry = async (name: string) =>
+    (await samples())[`headgate_certificate_expiry_timestamp_seconds{name="${name}"}`];
+  load(1_900_000_000_000);
+  load(2_000_000_000_000);
+  t.equal(await expiry('a.example'), 2_000_000_000, 'one that was renewed takes its place');
+  t.equal(await expiry('*.a.example'), 2_000_000_000);
+});
+
+t.test('requests and bytes are counted by host and sender, if somebody tells them', async (t) => {
+  const register = new Registry();
+  const audience = ({ method }: ProxyRequest) => ({ host: 'old.example', sender: method });
+  const metrics = instrument(register, { audience });
+  t.teardown(metrics.stop);
+  const request = aRequest();
+  metrics.finished(finished({ bytesOut: 700 }));
+  metrics.finished(finished({ request, bytesOut: 50, status: 404 }));
+  metrics.finished(finished({ request: aRequest({ method: 'HEAD' }), bytesOut: 0 }));
+  metrics.finished(finished({ request, bytesOut: 10_000, status: 101 }));
+  const text = await register.metrics();
+  t.match(text, 'headgate_host_requests_total{host="old.example",sender="GET"} 3');
+  t.match(text, 'headgate_host_sent_bytes_total{host="old.example",sender="GET"} 750');
+  t.match(text, 'headgate_host_requests_total{host="old.example",sender="HEAD"} 1');
 });
 
 /** Takes turns, so that what comes together is all there after a few thousand. */
@@ -412,7 +499,10 @@ t.test('after a stop nothing is counted or left, and it can begin again', async 
   first.reloaded(true);
   t.ok(hasSubscribers('headgate:fedicache'));
   first.stop();
-  for (const name of ['fedicache', 'media-redirect', 'media-redirect:cdn', 'csp', 'upstream'])
+  for (const name of [
+    ...['fedicache', 'media-redirect', 'media-redirect:cdn', 'csp', 'upstream'],
+    ...['upstream:retry', 'certificate', 'crash'],
+  ])
     t.notOk(hasSubscribers(`headgate:${name}`), name);
   t.equal(await register.metrics(), '\n');
   const { metrics, samples } = instrumented(t);

@@ -1,6 +1,9 @@
 /** What can be set, once and for all: the type, the checks and the operator's errors come from here. */
+import { SIZE } from '@headgate/core';
 import { z } from 'zod';
 import { CODINGS } from './encoder.ts';
+
+const { error } = SIZE;
 
 /** The options of compress, checked. */
 export const schema = z.strictObject({
@@ -10,10 +13,11 @@ export const schema = z.strictObject({
     .default([...CODINGS])
     .describe('What may be used, the first before the next among those a client likes equally.'),
   minSize: z
-    .int()
-    .min(0)
-    .default(256)
-    .describe('The shortest body that is compressed, where its length is known. Bytes.'),
+    .union([z.int({ error }), z.string().regex(SIZE.pattern, { error })], { error })
+    .transform(SIZE.parse)
+    .pipe(z.int().min(0))
+    .prefault('256B')
+    .describe('The shortest body that is compressed, where its length is known.'),
 });
 
 /** What may be written: every option has a default. */

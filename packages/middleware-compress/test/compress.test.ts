@@ -265,6 +265,9 @@ t.test('options: a wrong one is named, with what to write', async (t) => {
     [{ level: 9 }, /^compress: Unrecognized key: "level"/],
   ] as const)
     t.throws(() => compress(options as unknown as CompressOptions), { name: 'TypeError', message });
+  for (const adapter of [toConnect, toFetch])
+    t.throws(() => adapter({}, { trusted: ['nobody'] }), { name: 'TypeError', message: /trusted/ });
+  t.same(toSettings('compress', plugin.options, { minSize: '1KiB' }).minSize, 1024);
   t.same(toSettings('compress', plugin.options, {}), {
     codings: ['zstd', 'br', 'gzip'],
     minSize: 256,

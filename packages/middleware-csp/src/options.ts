@@ -30,17 +30,19 @@ export const schema = z.strictObject({
   media: z
     .array(source)
     .default([])
-    .describe('Hosts that images, video and sound come from: img-src, media-src, connect-src.'),
+    .describe(
+      'Hosts that images, video and sound come from: `img-src`, `media-src`, `connect-src`.',
+    ),
   assets: z
     .array(source)
     .default([])
     .describe(
-      'Hosts that the application itself comes from: those of media, and script-src, style-src, font-src, manifest-src, worker-src, child-src.',
+      'Hosts that the application itself comes from: those of `media`, and `script-src`, `style-src`, `font-src`, `manifest-src`, `worker-src`, `child-src`.',
     ),
   allow: z
     .partialRecord(z.enum(LOADING), z.array(source), forKey(`must be of ${LOADING.join(', ')}`))
     .default({})
-    .describe('Hosts for each directive: "img-src: [https://cdn.example]".'),
+    .describe('Hosts for each directive: `img-src: [https://cdn.example]`.'),
   remove: z
     .array(origin)
     .default([])
@@ -52,7 +54,7 @@ export const schema = z.strictObject({
       forKey('must be one host with its scheme and no path, like https://cdn.example'),
     )
     .default({})
-    .describe('Hosts that others take the place of: "https://old.example: https://new.example".'),
+    .describe('Hosts that others take the place of: `https://old.example: https://new.example`.'),
   set: z
     .strictObject({
       policy: z
@@ -72,7 +74,7 @@ export const schema = z.strictObject({
   meta: z
     .boolean()
     .default(false)
-    .describe('Whether policies that stand in pages, in <meta>, are edited too.'),
+    .describe('Whether policies that stand in pages, in `<meta>`, are edited too.'),
   report: z
     .boolean()
     .default(false)

@@ -32,9 +32,12 @@ export function toResponse(
 ): ProxyResponse {
   const representation = choose(answer.representations, field(request.headers, 'accept-encoding'));
   const base = fieldsOf(answer, representation);
+  const age = Math.max(0, Math.round(((answer.age ?? 0) + now - answer.made) / 1000));
+  const left = Math.min(MAX_AGE, secondsLeft(answer, now));
   const headers = withFields(base, {
-    age: String(Math.max(0, Math.round(((answer.age ?? 0) + now - answer.made) / 1000))),
-    'cache-control': `private, max-age=${Math.min(MAX_AGE, Math.max(0, secondsLeft(answer, now)))}`,
+    age: String(age),
+    // Who keeps it takes Age off (RFC 9111 section 4.2), and comes to what is left.
+    'cache-control': `private, max-age=${left > 0 ? age + left : 0}`,
     'cache-status': `Headgate; ${status}`,
   });
   if (answer.tag !== undefined && isKnown(request, base))

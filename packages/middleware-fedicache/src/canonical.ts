@@ -1,7 +1,19 @@
 /** What the origin is asked for a preview. */
-import { EMPTY, type ProxyRequest, withFields } from '@headgate/core';
+import { EMPTY, field, type ProxyRequest, withFields } from '@headgate/core';
 import type { Settings } from './options.ts';
 import type { Target } from './target.ts';
+
+/** What the User-Agent of fills begins with, if nothing else is set. */
+const FILLER = 'Headgate (link preview; ';
+
+/**
+ * True for what a Headgate asks to fill its cache, which is never cut, whoever is to be served: a loop over
+ * two of them must come back to the first, with the field that tells it so.
+ */
+export function isFill({ headers }: ProxyRequest, { userAgent }: Settings): boolean {
+  const said = field(headers, 'user-agent');
+  return said !== undefined && (said === userAgent || said.startsWith(FILLER));
+}
 
 /**
  * The request that every fetcher would send alike, so that nothing in the page can depend on who
@@ -17,7 +29,7 @@ export function canonical(
     {},
     {
       host,
-      'user-agent': userAgent ?? `Headgate (link preview; +${scheme}://${host}/)`,
+      'user-agent': userAgent ?? `${FILLER}+${scheme}://${host}/)`,
       accept: 'text/html',
       'accept-encoding': 'identity',
       'accept-language': acceptLanguage,

@@ -10,13 +10,13 @@ export interface Deadline {
   before(response: Promise<ProxyResponse>): Promise<ProxyResponse>;
   /** From now on the end ends this body. */
   ends(body: ProxyResponse['body']): void;
-  /** Brings the end forward: some time after `signal` aborts, with `CLIENT_GONE`. */
-  follow(signal: AbortSignal): void;
+  /**
+   * Brings the end forward: so many milliseconds after `signal` aborts, with `CLIENT_GONE`. An
+   * application that doesn't mind its client's leaving has them to come to its end.
+   */
+  follow(signal: AbortSignal, grace: number): void;
   clear(): void;
 }
-
-/** Milliseconds for which an application that doesn't mind its client's leaving may go on. */
-const GRACE = 1_000;
 
 /** Begins a time limit of so many milliseconds. At its end there is an `UPSTREAM_TIMEOUT`. */
 export function deadlineIn(ms: number): Deadline {
@@ -42,9 +42,9 @@ export function deadlineIn(ms: number): Deadline {
     ends(body) {
       if (body instanceof Readable) endBody = (error) => body.destroy(error);
     },
-    follow(signal) {
+    follow(signal, grace) {
       const gone = new HeadgateError('CLIENT_GONE', 'the client left, and the application too');
-      const onAbort = () => timers.push(setTimeout(end, GRACE, gone).unref());
+      const onAbort = () => timers.push(setTimeout(end, grace, gone).unref());
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
     },

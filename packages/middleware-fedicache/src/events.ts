@@ -35,12 +35,23 @@ export interface Filled {
   /** Why it is whole: `origin-forbids`, `status`, `type`, `download`, `coding`, `charset`, `markup`. */
   readonly reason?: string;
   /** What of the page was left out for its size: its end, or survivors that were too much. */
-  readonly limit?: 'scan' | 'maxPage';
+  readonly limit?: 'maxScan' | 'maxPage';
   readonly error?: HeadgateError;
 }
 
+/** One more waits for a page, or one less. */
+export interface Waiting {
+  readonly kind: 'waiting';
+  readonly site: string;
+  readonly change: 1 | -1;
+}
+
 /** A message on the channel. `store-fault`: the store rejected or hung, which was taken as a miss. */
-export type FedicacheEvent = Answered | Filled | ({ readonly kind: 'store-fault' } & StoreFault);
+export type FedicacheEvent =
+  | Answered
+  | Filled
+  | Waiting
+  | ({ readonly kind: 'store-fault' } & StoreFault);
 
 const events = channel('headgate:fedicache');
 

@@ -12,15 +12,24 @@ import {
 } from '@headgate/core';
 import { type Agent, classifier, PREVIEW_BOTS } from '@headgate/fedi-agents';
 import { memoryStore } from '@headgate/store';
+import { isFill } from './canonical.ts';
 import { type Answer, decode } from './entry.ts';
 import { publish } from './events.ts';
 import { filler, type Wanted } from './fill.ts';
 import { hostLimit } from './host-limit.ts';
 import { keyPrefix } from './key-prefix.ts';
 import { type FedicacheOptions, schema } from './options.ts';
-import { patient } from './patient-store.ts';
+import { certain, patient } from './patient-store.ts';
 import { replies } from './replies.ts';
-import { changedBy, ignoring, parseTarget, type Target, targetOf, toText } from './target.ts';
+import {
+  changedBy,
+  ignoring,
+  normalPrefix,
+  parseTarget,
+  type Target,
+  targetOf,
+  toText,
+} from './target.ts';
 import { waitingRoom } from './waiting.ts';
 
 /** What only code can pass. */
@@ -65,10 +74,11 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   const { background, hosts = [], agents = [], now = Date.now, random = Math.random } = parts;
   const own = parts.store ?? memoryStore();
   const store = patient(own, (fault) => publish({ kind: 'store-fault', ...fault }));
+  const surely = certain(own);
   const classify = classifier([...agents, ...(settings.previewBots ? PREVIEW_BOTS : [])]);
   const isIgnored = ignoring(settings.ignoredQuery);
   const fill = filler(settings, { now, random });
-  const reply = replies(now, Math.max(1, Math.ceil(settings.maxWait / 1000)));
+  const reply = replies(now, Math.max(1, Math.ceil(settings.waitTimeout / 1000)));
   const wait = waitingRoom(settings, { store, fill, reply, now });
   const prefix = keyPrefix(settings);
   const keyOf = (target: Target) => prefix + toText(target);
@@ -89,7 +99,8 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   const middleware: Layer['middleware'] = async (request, next) => {
     if (!SAFE.has(request.method)) return forgetting(request, next);
     const { mayTrim, family } = classify(request);
-    if (!mayTrim || request.body !== EMPTY) return next(request); // no fetcher sends a body
+    const isPreview = mayTrim && !isFill(request, settings);
+    if (!isPreview || request.body !== EMPTY) return next(request); // no fetcher sends a body
 
     const target = targetOf(request, isIgnored);
     if (!target) return next(request);
@@ -138,13 +149,12 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   return {
     middleware,
     async purge(what) {
-      // Without our patience: who purges must know whether it was done.
-      if ('all' in what) return own.purge(prefix);
-      if ('host' in what) return purgeHost(what.host.toLowerCase(), own);
-      if ('prefix' in what) return own.purge(prefix + what.prefix);
+      if ('all' in what) return surely.purge(prefix);
+      if ('host' in what) return purgeHost(what.host.toLowerCase(), surely);
+      if ('prefix' in what) return surely.purge(prefix + normalPrefix(what.prefix));
       const key = keyOf(parseTarget(what.url, isIgnored));
-      const isKept = (await own.get(key)) !== undefined;
-      await own.delete(key);
+      const isKept = (await surely.get(key)) !== undefined;
+      await surely.delete(key);
       return isKept ? 1 : 0;
     },
     async warm(url) {

@@ -81,7 +81,7 @@ export function filler(settings: Settings, { now, random }: FillParts): Fill {
     };
 
     const deadline = deadlineIn(settings.fillTimeout);
-    if (isBorrowed) deadline.follow(request.signal());
+    if (isBorrowed) deadline.follow(request.signal(), settings.waitTimeout / 2);
     try {
       const asked = ask(canonical(request, target, settings, deadline.signal));
       const response = await deadline.before(asked);
@@ -101,10 +101,13 @@ export function filler(settings: Settings, { now, random }: FillParts): Fill {
       }
       const { reason, isRefusal } = outcome;
       report({ outcome: 'whole', reason });
+      if (isRefusal && stale) {
+        discard(outcome.response.body);
+        return await keeping({ ...stale, retryAt: now() + KEPT.failed });
+      }
       if (!onWhole(outcome.response)) discard(outcome.response.body);
       const bytes = encode({ kind: 'uncacheable', reason });
-      if (isRefusal && stale) await keeping({ ...stale, retryAt: now() + KEPT.failed });
-      else await keep(bytes, KEPT.uncacheable);
+      await keep(bytes, KEPT.uncacheable);
       return bytes;
     } catch (cause) {
       const error = toHeadgateError(cause);

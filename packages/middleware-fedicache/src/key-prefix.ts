@@ -10,11 +10,11 @@ const VERSION = 3;
  * the options that shape a rendering; under others there are other keys.
  */
 export function keyPrefix(settings: Settings): string {
-  const { keep, scan, maxPage, respect, userAgent, acceptLanguage } = settings;
+  const { keep, maxScan, maxPage, respect, userAgent, acceptLanguage } = settings;
   const shaping = JSON.stringify([
     VERSION,
     keep,
-    scan,
+    maxScan,
     maxPage,
     respect,
     userAgent,

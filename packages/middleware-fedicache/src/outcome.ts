@@ -12,7 +12,7 @@ export type Outcome =
   | {
       readonly kind: 'page' | 'redirect' | 'gone';
       readonly answer: Answer;
-      readonly limit?: 'scan' | 'maxPage';
+      readonly limit?: 'maxScan' | 'maxPage';
     }
   | {
       readonly kind: 'whole';

@@ -7,33 +7,30 @@ const PATIENCE = 100;
 /** Milliseconds after which nobody waits to hear whether another machine makes what is missing. */
 const PATIENCE_TO_MAKE = 1_000;
 
+/** Milliseconds that a store may take to purge, for one who must know whether it has. */
+const PATIENCE_TO_PURGE = 10_000;
+
 /** What a store was asked when it failed. */
 export type StoreFault = { readonly operation: string; readonly error: unknown };
 
 /**
- * `store` for one who can't wait. `get`, `set`, `delete` and `purge` never reject and take at most
+ * `store` for one who can't wait. `get`, `delete` and `purge` never reject and take at most
  * 100 ms. `collapse` rejects with what `make` does only; where the store doesn't even begin within a
  * second, what is missing is made in this process, once for all in it, and not kept.
  */
 export function patient(
   store: CacheStore,
   onFault: (fault: StoreFault) => void,
-): Omit<CacheStore, 'close'> {
+): Omit<CacheStore, 'close' | 'set'> {
   /** What is being made in this process. */
   const making = new Map<string, Promise<Buffer>>();
 
   const soon = async <T>(operation: string, work: Promise<T>, otherwise: T): Promise<T> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE} ms`)), PATIENCE);
-    });
     try {
-      return await Promise.race([work, late]);
+      return await within(PATIENCE, work);
     } catch (error) {
       onFault({ operation, error });
       return otherwise;
-    } finally {
-      clearTimeout(timer);
     }
   };
 
@@ -47,7 +44,6 @@ export function patient(
 
   return {
     get: (key) => soon('get', store.get(key), undefined),
-    set: (key, value, ttl) => soon('set', store.set(key, value, ttl), undefined),
     delete: (key) => soon('delete', store.delete(key), undefined),
     purge: (prefix) => soon('purge', store.purge(prefix), 0),
     collapse(key, make) {
@@ -73,4 +69,28 @@ export function patient(
       return promise;
     },
   };
+}
+
+/**
+ * The part of `store` that purges, for one who must know whether it was done: it rejects with what the
+ * store rejects with, and when that takes longer than ten seconds.
+ */
+export function certain(store: CacheStore): Pick<CacheStore, 'get' | 'delete' | 'purge'> {
+  return {
+    get: (key) => within(PATIENCE_TO_PURGE, store.get(key)),
+    delete: (key) => within(PATIENCE_TO_PURGE, store.delete(key)),
+    purge: (prefix) => within(PATIENCE_TO_PURGE, store.purge(prefix)),
+  };
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the store gave no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

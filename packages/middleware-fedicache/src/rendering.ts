@@ -76,6 +76,30 @@ export function renderMetadata(
   return { page: Buffer.concat([...head, ...body, END]), isShortened };
 }
 
+/** What of a head may come behind its end tag. */
+const LATE = /^<(?:base|link|meta|script|title)[\t\n\f\r />]/i;
+const HEAD_END_TAG = /^<\/head[\t\n\f\r ]*>/i;
+
+/**
+ * Where the head ends that a browser makes of the page: what of a head comes right behind `</head>` is
+ * put into it as well (HTML section 13.2.6.4.6).
+ */
+export function lateHeadEnd(bytes: Buffer, { headEnd, pieces }: Found): number | undefined {
+  if (headEnd === undefined) return undefined;
+  const [tag] = HEAD_END_TAG.exec(bytes.toString('latin1', headEnd, headEnd + BEGINNING)) ?? [];
+  if (tag === undefined) return headEnd;
+  let end = headEnd;
+  let next = headEnd + tag.length;
+  for (const piece of pieces) {
+    if (piece.start < headEnd) continue;
+    const isNext = /^[\t\n\f\r ]*$/.test(bytes.toString('latin1', next, piece.start));
+    if (!isNext || !LATE.test(bytes.toString('latin1', piece.start, piece.start + 8))) break;
+    end = piece.end;
+    next = end;
+  }
+  return end;
+}
+
 /** The bytes of a piece. A noscript stays one, for those who take it for text. */
 function bytesOf(bytes: Buffer): (piece: Piece) => Buffer {
   const bytesOfOne = ({ start, end, closing = '', inside }: Piece): Buffer => {

@@ -10,13 +10,21 @@ export interface Asking {
   readonly family: string;
 }
 
-/** The ways to answer. `waited`: milliseconds, if it waited for a fill. */
+/** What an answer was waited for. */
+export interface Wait {
+  /** Milliseconds. */
+  readonly waited: number;
+  /** True when there was a stale page meanwhile. */
+  readonly hadStale: boolean;
+}
+
+/** The ways to answer. */
 export interface Replies {
-  /** With what is kept, or was just fetched. */
-  give(asking: Asking, outcome: GivenAs, answer: Answer, waited?: number): ProxyResponse;
+  /** With what is kept, or was just fetched: then there was a `wait`. */
+  give(asking: Asking, outcome: GivenAs, answer: Answer, wait?: Wait): ProxyResponse;
   /** With the origin's own answer, for which `ask` asks. */
   pass(asking: Asking, ask: Handler, reason: string): Promise<ProxyResponse>;
-  /** With a 503. */
+  /** With a 503. `waited`: milliseconds. */
   refuse(asking: Asking, waited: number): ProxyResponse;
 }
 
@@ -26,15 +34,22 @@ export type GivenAs = Extract<Answered['outcome'], 'hit' | 'stale' | 'fill' | 'c
 /** Makes the ways to answer. `retryAfter`: seconds after which one who was refused may come again. */
 export function replies(now: () => number, retryAfter: number): Replies {
   return {
-    give(asking, outcome, answer, waited) {
+    give(asking, outcome, answer, wait) {
       const { request } = asking;
       const time = now();
-      const response = toResponse(answer, request, saidOf(outcome, answer, time), time);
+      const response = toResponse(answer, request, saidOf(outcome, answer, time, wait), time);
       const { status, body } = response;
       const bytes = request.method === 'HEAD' ? 0 : (body as Buffer).length;
       const pageBytes = answer.read === undefined ? {} : { pageBytes: answer.read };
-      const wait = waited === undefined ? {} : { waited };
-      publish({ kind: 'answer', ...asking, outcome, status, bytes, ...pageBytes, ...wait });
+      publish({
+        kind: 'answer',
+        ...asking,
+        outcome,
+        status,
+        bytes,
+        ...pageBytes,
+        ...(wait && { waited: wait.waited }),
+      });
       return response;
     },
     async pass(asking, ask, reason) {
@@ -50,9 +65,10 @@ export function replies(now: () => number, retryAfter: number): Replies {
 }
 
 /** What Cache-Status says (RFC 9211 section 2). */
-function saidOf(outcome: GivenAs, answer: Answer, now: number): string {
+function saidOf(outcome: GivenAs, answer: Answer, now: number, wait?: Wait): string {
   if (outcome === 'hit') return `hit; ttl=${secondsLeft(answer, now)}`;
   if (outcome === 'stale') return `hit; ttl=${secondsLeft(answer, now)}; detail=stale`;
-  if (outcome === 'collapsed') return 'fwd=miss; collapsed';
-  return `fwd=miss; fwd-status=${answer.status}${answer.fresh > 0 ? '; stored' : ''}`;
+  const why = wait?.hadStale ? 'stale' : 'miss';
+  if (outcome === 'collapsed') return `fwd=${why}; collapsed`;
+  return `fwd=${why}; fwd-status=${answer.status}${answer.fresh > 0 ? '; stored' : ''}`;
 }

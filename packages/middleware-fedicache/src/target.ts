@@ -48,6 +48,16 @@ export function parseTarget(text: string, isIgnored: IsIgnored): Target {
   };
 }
 
+/** A prefix of absolute URLs with its host, as far as it has one, in the form that targets have. */
+export function normalPrefix(prefix: string): string {
+  const [, scheme, host, rest] = /^(https?):\/\/([^/?#]*)(\/.*)?$/is.exec(prefix) ?? [];
+  if (scheme === undefined || host === undefined) return prefix;
+  const known = scheme.toLowerCase() === 'http' ? 'http' : 'https';
+  // Without a path it may be half a name: `:80` can go on to `:8080`.
+  if (rest === undefined) return `${known}://${host.toLowerCase()}`;
+  return `${known}://${normalHost(known, host)}${rest}`;
+}
+
 /**
  * The targets that a successful unsafe request may have changed: its own, and what its answer names on
  * the same origin, such as the edited article that it leads back to (RFC 9111 section 4.4).

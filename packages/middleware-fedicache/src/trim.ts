@@ -4,7 +4,13 @@ import { PassThrough, pipeline, Readable } from 'node:stream';
 import { type Body, discard, HeadgateError } from '@headgate/core';
 import { type Decoding, decoderOf, decodingBy } from './decoding.ts';
 import { withNoscripts } from './noscript.ts';
-import { type Found, type Rendering, renderHead, renderMetadata } from './rendering.ts';
+import {
+  type Found,
+  lateHeadEnd,
+  type Rendering,
+  renderHead,
+  renderMetadata,
+} from './rendering.ts';
 import { survivors } from './survivors.ts';
 
 /** How a page is cut. Sizes in bytes. */
@@ -12,7 +18,7 @@ export interface TrimOptions {
   /** The head byte for byte, or only what fetchers read of it. */
   readonly keep: 'metadata' | 'head';
   /** How much of the page is read, as it comes and once it is decoded. */
-  readonly scan: number;
+  readonly maxScan: number;
   /** How large the result may be. */
   readonly maxPage: number;
   /** The body's Content-Encoding. Default `identity`. */
@@ -25,7 +31,7 @@ export interface Cut {
   /** Bytes of the page that were read, decoded. */
   readonly read: number;
   /** What of the page is missing for its size: its end, or survivors that were too much. */
-  readonly limit?: 'scan' | 'maxPage';
+  readonly limit?: 'maxScan' | 'maxPage';
   /** True when the body was cut by a deadline: it serves those who wait, and is not kept. */
   readonly isPartial: boolean;
 }
@@ -37,13 +43,13 @@ export interface Whole {
 }
 
 /**
- * Reads a page to its end or to `scan` bytes and cuts it. A page in a coding that isn't known, one
+ * Reads a page to its end or to `maxScan` bytes and cuts it. A page in a coding that isn't known, one
  * that isn't UTF-8, or that the scanner can't vouch for, comes back whole and unread. Rejects when
  * the body breaks off before that is decided, unless it does by `UPSTREAM_TIMEOUT` with its head
  * complete.
  */
 export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whole> {
-  const { scan, coding = 'identity' } = options;
+  const { maxScan, coding = 'identity' } = options;
   const source = body instanceof Readable ? body : Readable.from([body], { objectMode: false });
   const isPlain = coding.trim().toLowerCase() === 'identity';
   const decoder = isPlain ? undefined : decoderOf(coding);
@@ -56,7 +62,7 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
   let held = 0;
   let read = 0;
   // A coding can take a lot to say nothing.
-  const isFull = () => read >= scan || held >= scan;
+  const isFull = () => read >= maxScan || held >= maxScan;
   const take = (parts: readonly Buffer[]) => {
     for (const part of parts) {
       decoded.push(part);
@@ -70,10 +76,10 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
     for await (const chunk of source.iterator({ destroyOnReturn: false })) {
       received.push(chunk);
       held += chunk.length;
-      take(await decoding.decode(chunk, scan - read));
+      take(await decoding.decode(chunk, maxScan - read));
       if (isFull() || found.isInDoubt) break;
     }
-    if (source.readableEnded && !isFull()) take(await decoding.end(scan - read));
+    if (source.readableEnded && !isFull()) take(await decoding.end(maxScan - read));
   } catch (error) {
     isOverdue = error instanceof HeadgateError && error.code === 'UPSTREAM_TIMEOUT';
     if (!isOverdue || found.headEnd === undefined) {
@@ -94,9 +100,10 @@ export async function trim(body: Body, options: TrimOptions): Promise<Cut | Whol
     return { whole: again(received, source), reason: pieces ? 'charset' : 'markup' };
   discard(source);
   if (!(pieces && isText)) throw new HeadgateError('UPSTREAM_TIMEOUT', 'the page took too long');
-  const { headEnd, root } = found;
+  const { root } = found;
+  const headEnd = lateHeadEnd(bytes, { headEnd: found.headEnd, root, pieces });
   const { page, isShortened } = render(bytes, { headEnd, root, pieces }, options, isWhole);
-  const limit = isShortened ? 'maxPage' : isFull() ? 'scan' : undefined;
+  const limit = isShortened ? 'maxPage' : isFull() ? 'maxScan' : undefined;
   return { page, read, isPartial: isOverdue, ...(limit && { limit }) };
 }
 

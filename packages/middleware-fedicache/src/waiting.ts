@@ -9,6 +9,7 @@ import {
 } from '@headgate/core';
 import { readable } from './decoding.ts';
 import { decode } from './entry.ts';
+import { publish } from './events.ts';
 import type { Fill, Wanted } from './fill.ts';
 import type { Settings } from './options.ts';
 import type { Asking, Replies } from './replies.ts';
@@ -23,11 +24,11 @@ export interface WaitingParts {
 
 /**
  * Gives the function that answers one who must wait, with what a fill brings, its own or another's.
- * After `maxWait`, and at once if `maxWaiting` wait or are in line already, it answers with the stale
+ * After `waitTimeout`, and at once if `maxWaiting` wait or are in line already, it answers with the stale
  * page, else 503; the fill goes on.
  */
 export function waitingRoom(
-  { maxWait, maxWaiting }: Settings,
+  { waitTimeout, maxWaiting }: Settings,
   { store, fill, reply, now }: WaitingParts,
 ): (
   key: string,
@@ -39,9 +40,10 @@ export function waitingRoom(
 
   return async (key, wanted, asking, next) => {
     const began = now();
+    const sinceThen = () => ({ waited: now() - began, hadStale: wanted.stale !== undefined });
     const giveUp = () =>
       wanted.stale
-        ? reply.give(asking, 'stale', wanted.stale, now() - began)
+        ? reply.give(asking, 'stale', wanted.stale, sinceThen())
         : reply.refuse(asking, now() - began);
     if (waiting >= maxWaiting) return giveUp();
 
@@ -69,9 +71,11 @@ export function waitingRoom(
       }
     };
 
+    const { site } = asking.request;
     waiting += 1;
+    publish({ kind: 'waiting', site, change: 1 });
     const tooLong = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => tooLong.resolve(undefined), maxWait);
+    const timer = setTimeout(() => tooLong.resolve(undefined), waitTimeout);
     try {
       const bytes = await Promise.race([fetchUntilDone(), tooLong.promise]);
       const entry = bytes && decode(bytes);
@@ -81,7 +85,7 @@ export function waitingRoom(
       }
       if (entry.kind === 'answer') {
         const outcome = entry.retryAt !== undefined ? 'stale' : isOwn ? 'fill' : 'collapsed';
-        return reply.give(asking, outcome, entry, now() - began);
+        return reply.give(asking, outcome, entry, sinceThen());
       }
       const accepted = field(asking.request.headers, 'accept-encoding');
       const response = whole && readable(whole, accepted);
@@ -89,6 +93,7 @@ export function waitingRoom(
     } finally {
       isHere = false;
       waiting -= 1;
+      publish({ kind: 'waiting', site, change: -1 });
       clearTimeout(timer);
     }
   };

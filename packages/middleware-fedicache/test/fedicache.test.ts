@@ -1,6 +1,7 @@
 /** fedicache without a socket: what it keeps, how long, whom it answers with it, and what it asks. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Readable } from 'node:stream';
+import { mock } from 'node:test';
 import { brotliDecompressSync, gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import {
   type CacheStore,
@@ -122,7 +123,7 @@ t.test('a preview is cut, and comes from memory the second time', async (t) => {
     rating: 'adult',
     fedicache: 'Active',
     age: '7',
-    'cache-control': 'private, max-age=300',
+    'cache-control': 'private, max-age=307',
     'cdn-cache-control': 'no-store',
     vary: 'Accept, User-Agent, Accept-Encoding',
     etag: /^"[\w-]{16}-identity"$/,
@@ -538,7 +539,7 @@ t.test('many who ask at once are one request', async (t) => {
 
 t.test('who waits for too long is sent away; the fill goes on, and is kept', async (t) => {
   const origin = heldOrigin();
-  const { middleware, store } = layer({ maxWait: 20 });
+  const { middleware, store } = layer({ waitTimeout: 20 });
   const early = await Promise.all(
     Array.from({ length: 50 }, () => middleware(preview(), origin.handler)),
   );
@@ -566,7 +567,7 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
     collapse: (key: string, make: (keep: Keep) => Promise<Buffer>) =>
       working.collapse(key, () => make(hangs)),
   };
-  const late = layer({ maxWait: 20 }, { store: slow });
+  const late = layer({ waitTimeout: 20 }, { store: slow });
   const other = new Readable({ read: () => {} });
   const forbidden = html('', { body: other, headers: { 'cache-control': 'no-store' } });
   t.equal((await late.middleware(preview(), upstream(forbidden))).status, 503);
@@ -575,7 +576,7 @@ t.test('who waits for too long is sent away; the fill goes on, and is kept', asy
 
 t.test('who was sent away does not ask again when the first client leaves', async (t) => {
   const origin = heldOrigin();
-  const { middleware } = layer({ maxWait: 20 });
+  const { middleware } = layer({ waitTimeout: 20 });
   const answers = [1, 2].map(() => middleware(preview(), origin.handler));
   for (const answer of answers) t.equal((await answer).status, 503);
   origin.fail(new HeadgateError('CLIENT_GONE', 'left'));
@@ -611,7 +612,7 @@ t.test('only so many may wait, and only so many pages are fetched at once', asyn
 
 t.test('only so many pages wait in line, whether or not anybody waits for them', async (t) => {
   const origin = heldOrigin();
-  const { middleware, store } = layer({ maxWait: 5, maxWaiting: 3, maxFills: 2 });
+  const { middleware, store } = layer({ waitTimeout: 5, maxWaiting: 3, maxFills: 2 });
   for (let i = 0; i < 10; i++)
     t.match(await middleware(preview({ url: `/${i}` }), origin.handler), {
       status: 503,
@@ -714,7 +715,7 @@ t.test('when the origin fails, a stale page serves for a day', async (t) => {
     t.equal((await middleware(preview(), failing)).status, failure.status, 'but no longer');
   }
 
-  const { middleware, pass } = layer({ maxWait: 300 });
+  const { middleware, pass } = layer({ waitTimeout: 300 });
   await middleware(
     preview(),
     upstream(() => html()),
@@ -743,10 +744,57 @@ t.test('what the origin says of a page replaces a stale one at once', async (t) 
     );
     pass(5 * MINUTE + 1);
     const answer = await middleware(preview(), upstream(said));
-    t.equal(answer.status, said.status ?? 200);
+    t.equal(answer.status, replaced ? (said.status ?? 200) : 200);
     const next = await middleware(preview(), upstream({ status: 599 }));
     t.equal(/detail=stale/.test(String(cacheStatus(next))), !replaced, `${said.status}`);
   }
+});
+
+t.test('an origin that is asked too much, while a page is stale, is asked no more', async (t) => {
+  for (const hasBackground of [false, true]) {
+    const origin = heldOrigin();
+    const { middleware, pass } = layer({}, hasBackground ? { background: origin.handler } : {});
+    const first = middleware(preview(), origin.handler);
+    await moment();
+    origin.release();
+    await first;
+    pass(15 * MINUTE + 1); // so long that all wait
+    const asked = origin.asked.length;
+    const all = Promise.all(Array.from({ length: 5 }, () => middleware(preview(), origin.handler)));
+    await moment();
+    origin.release({ status: 429, body: Readable.from(['slow down']) });
+    for (const answer of await all) {
+      t.match(await text(answer), 'Ünïcödé', 'everybody has the page before');
+      t.match(cacheStatus(answer), 'detail=stale');
+    }
+    t.equal(origin.asked.length, asked + 1, 'asked once for all');
+    await middleware(preview(), origin.handler);
+    t.equal(origin.asked.length, asked + 1, 'and not at once again');
+    pass(5_001);
+    const again = middleware(preview(), origin.handler);
+    await moment();
+    origin.release(html('<title>new</title>'));
+    t.match(await text(await again), '<title>new</title>');
+    t.match(cacheStatus(await again), 'fwd=stale; fwd-status=200; stored');
+  }
+});
+
+t.test('what is left of its time is what a client makes of max-age and Age', async (t) => {
+  const { middleware, pass } = layer({ ttl: 8 * MINUTE });
+  const origin = upstream(() => html(PAGE, { headers: { age: '7' } }));
+  for (const [ms, age, left] of [
+    [0, 7, 300],
+    [4 * MINUTE, 247, 240],
+    [3 * MINUTE + 50_000, 477, 10],
+  ] as const) {
+    pass(ms);
+    const { headers } = await middleware(preview(), origin);
+    t.equal(headers.age, String(age));
+    t.equal(headers['cache-control'], `private, max-age=${age + left}`);
+  }
+  pass(20_000);
+  const { headers } = await middleware(preview(), upstream({ status: 500 }));
+  t.equal(headers['cache-control'], 'private, max-age=0', 'nothing of what is stale');
 });
 
 t.test('a not found is never served stale', async (t) => {
@@ -917,6 +965,13 @@ t.test('purge: a URL, a prefix, a host, all', async (t) => {
   t.equal(store.size, 0);
   await t.rejects(purge({ url: 'site.example/a' }), TypeError);
 
+  await fillAll();
+  t.equal(await purge({ prefix: 'HTTPS://Site.Example:443/a' }), 3, 'a host has many forms');
+  t.equal(await purge({ prefix: 'http://SITE.example:80/c' }), 1);
+  t.equal(await purge({ prefix: 'https://SITE.exam' }), 5, 'half a one too');
+  t.equal(await purge({ prefix: 'https://site.example/C' }), 0, 'a path has one');
+  t.equal(await purge({ prefix: 'http' }), 7);
+
   const origin = heldOrigin();
   const asking = middleware(preview(), origin.handler);
   await moment();
@@ -942,6 +997,20 @@ t.test('who purges is told when a store is slow, or fails', async (t) => {
     throw new Error('no store');
   };
   const failing = layer({}, { store: { ...working, purge: fails, delete: fails } });
+  const hangs = () => new Promise<never>(() => {});
+  const hanging = layer({}, { store: { ...working, get: hangs, purge: hangs, delete: hangs } });
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => mock.timers.reset());
+  for (const what of [
+    { all: true },
+    { host: 'site.example' },
+    { prefix: 'https://site.example/' },
+    { url: 'https://site.example/' },
+  ] as const) {
+    const purged = hanging.purge(what);
+    mock.timers.tick(10_000);
+    await t.rejects(purged, /no answer within 10000 ms/);
+  }
   for (const what of [
     { all: true },
     { host: 'site.example' },
@@ -1121,9 +1190,10 @@ t.test('decisions are told on a channel', async (t) => {
 t.test('wrong options are named, with what to write', async (t) => {
   for (const [options, message] of [
     [{ ttl: 0 }, /^fedicache: ttl: .*>=1/],
-    [{ ttl: '5m' }, /^fedicache: ttl: .*expected number/],
+    [{ ttl: '5 minutes' }, /^fedicache: ttl: must be a time like .*5m/],
+    [{ maxPage: true }, /^fedicache: maxPage: must be a size like 64KiB/],
     [{ tll: 1 }, /^fedicache: Unrecognized key: "tll"/],
-    [{ ttl: 0, scan: 0 }, /ttl: .*; scan: /],
+    [{ ttl: 0, maxScan: 0 }, /ttl: .*; maxScan: /],
     [{ keep: 'body' }, /keep: .*"metadata"\|"head"/],
     [{ userAgent: MASTODON }, /userAgent: .*loop/],
     [{ userAgent: 'a\r\nb' }, /userAgent: .*ASCII/],
@@ -1135,9 +1205,9 @@ t.test('wrong options are named, with what to write', async (t) => {
     staleWhileRevalidate: 600_000,
     staleIfError: 86_400_000,
     keep: 'metadata',
-    scan: 1_048_576,
+    maxScan: 1_048_576,
     maxPage: 262_144,
-    maxWait: 8_000,
+    waitTimeout: 8_000,
     maxWaiting: 10_000,
     maxFills: 64,
   });

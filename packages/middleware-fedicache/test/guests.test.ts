@@ -125,16 +125,17 @@ for (const [name, make] of [
   });
 
   t.test(`${name}: the first client leaves, the others get their page`, async (t) => {
-    for (const [what, isMinding, count] of [
-      ['a handler that goes on', false, 1],
-      ['a handler that gives up with its client', true, 2],
+    for (const [what, isMinding, count, ms, waitTimeout] of [
+      ['a handler that goes on', false, 1, 300, 8_000],
+      ['a slow handler that goes on', false, 1, 1_500, 8_000],
+      ['a handler that gives up with its client', true, 2, 300, 2_000],
     ] as const) {
       let asked = 0;
       const app = make();
-      app.use(fedicache());
+      app.use(fedicache({ waitTimeout }));
       app.get('/', (req, res) => {
         asked += 1;
-        const work = setTimeout(() => res.type('html').send(PAGE), 300);
+        const work = setTimeout(() => res.type('html').send(PAGE), ms);
         if (isMinding) req.on('close', () => clearTimeout(work));
       });
       const port = await listening(t, app as Listener);

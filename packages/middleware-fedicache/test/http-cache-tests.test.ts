@@ -17,10 +17,11 @@ import type { Suite, SuiteFetch } from 'http-cache-tests/types';
 import pLimit from 'p-limit';
 import t, { type Test } from 'tap';
 import { listen } from '../../core/test/wire.ts';
+import { EVERYBODY } from './everybody.ts';
 import { shimmed } from './http-cache-tests/shim.ts';
 
 /** A machine that is busy may take longer for a hundred pages at once than a fetcher waits. */
-const OPTIONS = { respect: 'strict', maxWait: 60_000 } as const;
+const OPTIONS = { respect: 'strict', waitTimeout: 60_000 } as const;
 
 type Results = Record<string, string>;
 
@@ -61,12 +62,7 @@ const CHANCES = 3;
 async function suiteThroughFedicache(t: Test): Promise<SuiteFetch> {
   const { origin, fetchThrough } = shimmed();
   const direct = `http://127.0.0.1:${await listen(t, origin)}`;
-  const everybody = {
-    family: 'everybody',
-    userAgent: /^/,
-    fetches: [{ purpose: 'preview', mayTrim: true }],
-  } as const;
-  const { middleware } = fedicache(OPTIONS, { agents: [everybody] });
+  const { middleware } = fedicache(OPTIONS, { agents: [EVERYBODY] });
   const { handler, close } = upstreamTo(direct);
   t.teardown(close);
   const server = createServer({ handler: compose([middleware], handler) });

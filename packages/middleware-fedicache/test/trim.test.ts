@@ -7,7 +7,7 @@ import t from 'tap';
 import { type TrimOptions, trim } from '../src/trim.ts';
 
 const SIGN = '<!--\u2691\u2691\u2691\u2691-->';
-const LIMITS = { scan: 1024 * 1024, maxPage: 256 * 1024 };
+const LIMITS = { maxScan: 1024 * 1024, maxPage: 256 * 1024 };
 const METADATA = { keep: 'metadata', ...LIMITS } as const;
 const HEAD = { keep: 'head', ...LIMITS } as const;
 
@@ -52,10 +52,31 @@ t.test('metadata: what fetchers read, from anywhere, in its order', async (t) =>
     ],
     [
       'linked data, and no other script',
-      '<head></head><script type=" Application/LD+json">{"a":"<p>"}</script><script>x</script>',
+      '<p><script type=" Application/LD+json">{"a":"<p>"}</script><script>x</script>',
       '',
       '',
       '<script type=" Application/LD+json">{"a":"<p>"}</script>',
+    ],
+    [
+      'behind </head> and before the body: a browser puts it into the head',
+      '<head><base href=/></head >\n<title>a</title> <meta name=b><link rel=icon href=c>\n<body><meta name=d>',
+      '',
+      '<base href=/><title>a</title><meta name=b><link rel=icon href=c>',
+      '<meta name=d>',
+    ],
+    [
+      'text behind </head> is the body',
+      '<head></head>x<title>a</title>',
+      '',
+      '',
+      '<title>a</title>',
+    ],
+    [
+      'so is a link of another kind',
+      '<head></head><a rel=me href=x>a</a><title>a</title>',
+      '',
+      '',
+      '<a rel=me href=x></a><title>a</title>',
     ],
     [
       'rel=me of a, area and link, whatever its case',
@@ -136,6 +157,12 @@ t.test('head: its bytes as they are, and what fetchers read behind it', async (t
     [
       'metas, links, titles',
       '<head><style></style></head><meta name=a><link rel=canonical href=b><title>c</title><style></style>',
+      '<head><style></style></head><meta name=a><link rel=canonical href=b><title>c</title>',
+      '',
+    ],
+    [
+      'metas, links, titles in the body',
+      '<head><style></style></head><p><meta name=a><link rel=canonical href=b><title>c</title><style></style>',
       '<head><style></style>',
       '<meta name=a><link rel=canonical href=b><title>c</title>',
     ],
@@ -246,7 +273,7 @@ t.test('codings are read through, bombs included, and go back as they came', asy
 
   const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, '<p>boom'));
   const defused = await trim(inChunks(bomb, 65_536), { ...METADATA, coding: 'gzip' });
-  t.match(defused, { read: LIMITS.scan, limit: 'scan' }, 'no further than the limit');
+  t.match(defused, { read: LIMITS.maxScan, limit: 'maxScan' }, 'no further than the limit');
 
   const truncated = trim(inChunks(gzipSync(page).subarray(0, -9), 100), {
     ...METADATA,
@@ -265,13 +292,17 @@ t.test('it reads no further than its limit, and lets go of the rest', async (t) 
       this.push(given === 1 ? '<head><title>ü</title></head>' : 'ü'.repeat(10_000));
     },
   });
-  const result = await trim(endless, { ...METADATA, scan: 100_001 });
-  t.match(result, { limit: 'scan', page: /^<head><title>ü<\/title><\/head>/ });
+  const result = await trim(endless, { ...METADATA, maxScan: 100_001 });
+  t.match(result, { limit: 'maxScan', page: /^<head><title>ü<\/title><\/head>/ });
   t.ok(given < 20);
   t.equal(endless.destroyed, true);
 
   const large = Buffer.from(`<title>a</title>${'<meta name=a>'.repeat(10_000)}`);
-  t.match(await trim(large, { ...METADATA, scan: 1000 }), { read: 1000, limit: 'scan' }, 'at once');
+  t.match(
+    await trim(large, { ...METADATA, maxScan: 1000 }),
+    { read: 1000, limit: 'maxScan' },
+    'at once',
+  );
 
   let received = 0;
   const endlessName = new Readable({
@@ -282,8 +313,8 @@ t.test('it reads no further than its limit, and lets go of the rest', async (t) 
       else this.push(received === 1000 ? start : Buffer.alloc(1000, 'a'));
     },
   });
-  const nothing = await trim(endlessName, { ...METADATA, scan: 100_000, coding: 'gzip' });
-  t.match(nothing, { read: 0, limit: 'scan' }, 'a coding that says nothing');
+  const nothing = await trim(endlessName, { ...METADATA, maxScan: 100_000, coding: 'gzip' });
+  t.match(nothing, { read: 0, limit: 'maxScan' }, 'a coding that says nothing');
   t.ok(received < 500_000);
 
   let dropped = false;
@@ -355,7 +386,7 @@ t.test('pages made to hurt take linear time', async (t) => {
     const costOf = async (size: number) => {
       const page = Buffer.from(start + unit.repeat(Math.ceil(size / unit.length)));
       const began = process.cpuUsage().user;
-      await trim(inChunks(page, 65_536), { ...METADATA, scan: 8 * MB }).then((result) => {
+      await trim(inChunks(page, 65_536), { ...METADATA, maxScan: 8 * MB }).then((result) => {
         if ('whole' in result) result.whole.destroy();
       });
       return process.cpuUsage().user - began;

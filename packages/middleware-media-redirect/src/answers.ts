@@ -23,11 +23,11 @@ const GOOD = new Set([200, 206, 304]);
 
 /** Makes the answers. `isAlike` says that whoever asks is redirected, so that any cache may know. */
 export function answers(
-  { fields }: Settings,
+  { headers: set }: Settings,
   isAlike: boolean,
   dependsOn: readonly string[],
 ): Answers {
-  const { cacheControl, errorCacheControl, allowOrigin, policy } = fields;
+  const { cacheControl, errorCacheControl, allowOrigin, policy } = set;
   const safe = (response: ProxyResponse) =>
     changed(response, {
       'set-cookie': undefined,

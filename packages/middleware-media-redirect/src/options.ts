@@ -1,4 +1,5 @@
 /** What can be set, once and for all: the type, the checks and the operator's errors come from here. */
+import { TIME } from '@headgate/core';
 import { z } from 'zod';
 import { hostOf } from './host.ts';
 
@@ -9,7 +10,11 @@ const FIELD_VALUE = /^[ -~]*$/;
 
 const folder = z.string().regex(FOLDER, 'write a folder between slashes, like /static/');
 const fieldValue = z.string().regex(FIELD_VALUE, "write a field's value, or '' for none");
-const milliseconds = z.int().min(100);
+const { error } = TIME;
+const time = z
+  .union([z.int({ error }), z.string().regex(TIME.pattern, { error })], { error })
+  .transform(TIME.parse)
+  .pipe(z.int().min(100));
 
 const base = z
   .string()
@@ -27,20 +32,23 @@ const rule = z.strictObject({
     )
     .describe('What is redirected: a folder of the site, or everything on an old media host.'),
   to: base.describe("Where it is: what follows the folder, or the host's slash, is appended."),
-  status: z.union([z.literal(301), z.literal(302), z.literal(307), z.literal(308)]).default(301),
+  status: z
+    .union([z.literal(301), z.literal(302), z.literal(307), z.literal(308)])
+    .default(301)
+    .describe('The status of the redirect.'),
   kind: z
     .enum(['media', 'assets'])
     .default('media')
-    .describe('assets: scripts, styles and fonts too, so that a policy must allow these there.'),
+    .describe('`assets`: scripts, styles and fonts too, so that a policy must allow these there.'),
   serve: base
     .optional()
     .describe(
-      'Who has the bytes for those who are not redirected, once the site has not: a bucket, say.',
+      'Who has the bytes for those who are not redirected, if not the site: a bucket, say.',
     ),
 });
 
 const secret = z.strictObject({
-  field: z
+  header: z
     .string()
     .regex(/^[a-z][a-z0-9-]*$/i, 'write the name of a header field, like X-Origin-Pull')
     .refine((name) => !/^x-forwarded-/i.test(name), 'X-Forwarded- fields never arrive here')
@@ -52,7 +60,10 @@ const secret = z.strictObject({
 });
 
 const originPull = z.strictObject({
-  expected: z.boolean().default(true).describe('false: no CDN pulls from here; a bucket is asked.'),
+  expected: z
+    .boolean()
+    .default(true)
+    .describe('`false`: no CDN pulls from here; a bucket is asked.'),
   secret: secret.optional().describe('With it, nothing else makes a request one of the CDN.'),
   hosts: z
     .array(z.string().regex(HOST, 'write the name of a host'))
@@ -68,9 +79,13 @@ const originPull = z.strictObject({
     .describe("The CDN's own addresses."),
 });
 
-const fields = z.strictObject({
-  cacheControl: fieldValue.default('public, max-age=2419200, immutable'),
-  errorCacheControl: fieldValue.default('public, max-age=10'),
+const headers = z.strictObject({
+  cacheControl: fieldValue
+    .default('public, max-age=2419200, immutable')
+    .describe('Cache-Control of 200, 206 and 304.'),
+  errorCacheControl: fieldValue
+    .default('public, max-age=10')
+    .describe('Cache-Control of all else.'),
   allowOrigin: fieldValue.default('*').describe('Access-Control-Allow-Origin.'),
   policy: fieldValue
     .default("default-src 'none'; form-action 'none'")
@@ -81,21 +96,21 @@ const health = z.strictObject({
   path: z
     .string()
     .regex(/^\/[!-"$-[\]-~]*$/, 'write a path on the CDN, like /static/logo.png')
-    .describe('What is fetched from each CDN.'),
-  interval: milliseconds.default(30_000).describe('Milliseconds between two fetches.'),
-  timeout: milliseconds.default(5_000).describe('Milliseconds that an answer may take.'),
+    .describe('What is fetched from each CDN, like `/static/logo.png`.'),
+  interval: time.prefault('30s').describe('The time between two fetches.'),
+  timeout: time.prefault('5s').describe('How long an answer may take.'),
   status: z.int().min(200).max(599).default(200).describe('The status of a good answer.'),
-  type: z.string().optional().describe('What its Content-Type begins with, like image/.'),
+  type: z.string().optional().describe('What its Content-Type begins with, like `image/`.'),
 });
 
-/** The options of media-redirect, checked. Times in milliseconds. */
+/** The options of media-redirect, checked. Times become milliseconds. */
 export const schema = z
   .strictObject({
     rules: z.array(rule).default([]).describe('The first that fits decides.'),
     exclude: z
       .array(z.string().startsWith('/', 'write a path, or a folder that ends with /'))
       .default(['/sw.js', '/.well-known/', '/api/', '/nodeinfo/'])
-      .describe('Paths, and folders that end with /, which no rule touches.'),
+      .describe('Paths, and folders that end with `/`, which no rule touches.'),
     pull: z
       .array(folder)
       .default([])
@@ -103,17 +118,19 @@ export const schema = z
     plume: z
       .enum(['serve', 'redirect'])
       .default('serve')
-      .describe('Software that sends the old Host on. redirect: the CDN knows that host.'),
+      .describe('Software that sends the old Host on. `redirect`: the CDN knows that host.'),
     signed: z
       .enum(['serve', 'redirect'])
       .default('serve')
-      .describe('Signed requests of software not known to follow redirects well.'),
+      .describe('Signed requests of software that is not known to follow redirects well.'),
     serveTo: z
       .array(z.string().min(3))
       .default([])
       .describe('How the User-Agent of clients begins that follow no redirects of media.'),
     originPull: originPull.prefault({}).describe('How a request of the CDN is recognised.'),
-    fields: fields.prefault({}).describe("What the CDN's answers get. '' leaves the site's own."),
+    headers: headers
+      .prefault({})
+      .describe("What the CDN's answers get. `''` leaves the site's own."),
     health: health.optional().describe('While the CDN fails this, nobody is redirected to it.'),
   })
   .check(({ value: { rules, pull, originPull }, issues }) => {

@@ -29,7 +29,7 @@ export function originPull({ rules, originPull: signs }: Settings): OriginPull {
   const { expected, secret, addresses } = signs;
   if (!expected) return { isPull: () => false, withoutSecret: (request) => request };
   if (secret) {
-    const name = secret.field.toLowerCase();
+    const name = secret.header.toLowerCase();
     return {
       isPull: ({ headers }) => isEqual(field(headers, name) ?? '', secret.value),
       withoutSecret: (request) =>

@@ -17,7 +17,7 @@ import { AS_PLUME, BROWSER, PLUME, site } from './sites.ts';
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/)';
 const SIGNED = { signature: 'keyId="https://a.example/key"' };
-const SECRET = { field: 'X-Origin-Pull', value: '0123456789abcdef' };
+const SECRET = { header: 'X-Origin-Pull', value: '0123456789abcdef' };
 const PULL = { 'cdn-loop': 'testcdn' };
 
 /** A layer whose CDN has nothing, but answers; `{cdn}` in the options is its URL. */
@@ -378,7 +378,7 @@ t.test('the CDN gets what it can keep', async (t) => {
     t.same({ ...response.headers }, fields, what);
   }
   const off = { cacheControl: '', errorCacheControl: '', allowOrigin: '', policy: '' };
-  const plain = await layer(t, { ...STATIC, fields: off });
+  const plain = await layer(t, { ...STATIC, headers: off });
   const pulled = await plain.ask({ url: '/static/a', headers: PULL }, upstream({ headers: OWN }));
   t.same({ ...pulled.headers }, { ...KEPT, 'x-content-type-options': 'nosniff' }, 'switched off');
 });
@@ -459,25 +459,25 @@ t.test('wrong options are named, with what to write', async (t) => {
     [{ rules: [fine], exclude: ['sw.js'] }, /exclude\.0: write a path/],
     [{ rules: [fine], plume: true }, /plume: .*"serve"\|"redirect"/],
     [
-      { rules: [fine], originPull: { secret: { field: 'X_A', value: 'x'.repeat(16) } } },
-      /secret\.field/,
+      { rules: [fine], originPull: { secret: { header: 'X_A', value: 'x'.repeat(16) } } },
+      /secret\.header/,
     ],
     [
       {
         rules: [fine],
-        originPull: { secret: { field: 'X-Forwarded-Key', value: 'x'.repeat(16) } },
+        originPull: { secret: { header: 'X-Forwarded-Key', value: 'x'.repeat(16) } },
       },
       /X-Forwarded- fields never arrive/,
     ],
     [
-      { rules: [fine], originPull: { secret: { field: 'X-A', value: 'short' } } },
+      { rules: [fine], originPull: { secret: { header: 'X-A', value: 'short' } } },
       /originPull\.secret\.value: write at least 16 characters/,
     ],
     [
       { rules: [fine], originPull: { addresses: ['10.0.0.0/33'] } },
       /addresses\.0: write an address/,
     ],
-    [{ rules: [fine], fields: { policy: 'a\nb' } }, /fields\.policy: write a field's value/],
+    [{ rules: [fine], headers: { policy: 'a\nb' } }, /headers\.policy: write a field's value/],
     [{ rules: [fine], health: { path: 'x' } }, /health\.path: write a path on the CDN/],
     [{ rules: [fine], health: { path: '/x', interval: 1 } }, /health\.interval/],
     [{ rules: [fine], rulez: 1 }, /Unrecognized key: "rulez"/],

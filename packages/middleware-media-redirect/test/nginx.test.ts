@@ -77,7 +77,7 @@ const pullZone = (socket: string, name: string, origin: string, fields: string) 
   }`;
 
 t.test('nginx as a pull zone serves without a loop, and keeps what it got', { skip }, async (t) => {
-  const secret = { field: 'X-Origin-Pull', value: '0123456789abcdef' };
+  const secret = { header: 'X-Origin-Pull', value: '0123456789abcdef' };
   const rows = [
     ['by CDN-Loop', {}, 'proxy_set_header CDN-Loop nginx;'],
     ['by a secret', { originPull: { secret } }, `proxy_set_header X-Origin-Pull ${secret.value};`],

@@ -104,6 +104,28 @@ t.test('memoryStore needs no more memory than it counts', async (t) => {
   t.ok(grown > store.bytes / 3, 'and does not count several times as much');
 });
 
+t.test('memoryStore knows its keys, however they came and went', async (t) => {
+  const { now, advance } = heldClock(0);
+  const store = memoryStore({ maxBytes: 10_000, now });
+  await store.set('a', Buffer.alloc(10), 100);
+  await store.set('a', Buffer.alloc(20), 100);
+  t.equal(await store.purge('a'), 1, 'replaced: once');
+  t.equal(await store.purge('a'), 0, 'purged');
+  await store.set('a', Buffer.alloc(10), 100);
+  await store.set('a', Buffer.alloc(20_000), 100);
+  t.equal(await store.purge('a'), 0, 'too large in the end');
+  await store.set('a', Buffer.alloc(10), 100);
+  advance(200);
+  t.equal(await store.get('a'), undefined);
+  await store.set('a', Buffer.alloc(10), 100);
+  t.equal(await store.purge('a'), 1, 'expired, and there again');
+  await store.set('a', Buffer.alloc(10), 100);
+  for (let i = 0; i < 50; i++) await store.set(`b ${i}`, Buffer.alloc(1_000), 100);
+  t.equal(await store.purge('a'), 0, 'gone for others');
+  t.equal(await store.purge('b'), 6);
+  t.equal(store.size, 0);
+});
+
 t.test('memoryStore counts two bytes a character for keys beyond latin1', async (t) => {
   for (const [key, bytes] of [
     ['caf\u00e9', 4],

@@ -1,6 +1,8 @@
 /** What the admin server tells: whether all is well, what is in force, how things are. */
 import type { MemoryStore } from '@headgate/store';
 import type { Loaded } from '../config/load.ts';
+import { jsonAnswer, pageAnswer } from '../statistics/answers.ts';
+import type { Report } from '../statistics/site-statistics.ts';
 import { VERSION } from '../version.ts';
 import { answer, text } from './answer.ts';
 import { isReady, type Reach, reach } from './reachable.ts';
@@ -18,18 +20,23 @@ export interface InForce extends Required<Pick<Loaded, 'config' | 'expanded'>> {
 /** What there is to tell. */
 export interface Readable {
   readonly inForce: () => InForce;
+  /** True as soon as it stops: what is under way ends, and nothing new should be sent here. */
+  readonly isStopping?: () => boolean;
   readonly store: Pick<MemoryStore, 'size' | 'bytes' | 'maxBytes'>;
   /** The metrics in Prometheus' text format. */
   readonly metrics?: () => Promise<string>;
+  /** What is known of each site. */
+  readonly reports: () => readonly Report[];
 }
 
 /** What anybody may read who gets to it: health, readiness, metrics. */
-export function probes({ inForce, metrics }: Readable): Routes {
+export function probes({ inForce, isStopping = () => false, metrics }: Readable): Routes {
   const look = together(() => reach(inForce().config));
   return {
     '/healthz': { read: async () => text(200, 'healthy\n') },
     '/readyz': {
       read: async () => {
+        if (isStopping()) return text(503, 'it stops\n');
         const reaches = await look();
         if (isReady(reaches)) return text(200, 'ready\n');
         const missing = reaches.filter((each) => !isReady([each])).map(({ site }) => site);
@@ -43,10 +50,15 @@ export function probes({ inForce, metrics }: Readable): Routes {
 }
 
 /** What an administrator reads besides. */
-export function readings({ inForce, store }: Readable): Routes {
+export function readings({ inForce, isStopping = () => false, store, reports }: Readable): Routes {
   const started = Date.now();
   const look = together(() => reach(inForce().config));
+  const caching = 'no-store';
   return {
+    '/statistics': {
+      read: async () => pageAnswer(reports(), { json: '/statistics.json', caching }),
+    },
+    '/statistics.json': { read: async () => jsonAnswer(reports(), caching) },
     '/config': { read: async () => answer(200, withoutSecrets(inForce().expanded)) },
     '/status': {
       read: async () => {
@@ -60,7 +72,7 @@ export function readings({ inForce, store }: Readable): Routes {
           uptime: Math.round((Date.now() - started) / 1000),
           memory: process.memoryUsage.rss(),
           configuration: { file, since, problems },
-          ready: isReady(reaches),
+          ready: isReady(reaches) && !isStopping(),
           sites: config.sites.map(({ name, hosts, chain }) => ({
             name,
             hosts,

@@ -6,6 +6,7 @@ import { loadPlugin } from '../plugins.ts';
 import { expandSite } from '../presets/expand.ts';
 import { crossCheck, nameFor } from './cross-checks.ts';
 import { type Fault, type Path, partAt, toFaults, toText } from './faults.ts';
+import { checkNamedFiles } from './named-files.ts';
 import {
   type Admin,
   read,
@@ -28,7 +29,7 @@ export interface ChainEntry {
 export interface SiteConfig
   extends Pick<
     SiteSettings,
-    'upstream' | 'headers' | 'timeouts' | 'bodyLimit' | 'hsts' | 'routes'
+    'upstream' | 'headers' | 'timeouts' | 'bodyLimit' | 'hsts' | 'routes' | 'statistics'
   > {
   readonly name: string;
   /** Empty when every name is its own. */
@@ -44,6 +45,8 @@ export interface Config extends Pick<ConfigSettings, 'log' | 'scheme' | 'watch' 
   /** Absolute, as is the file in `log`. */
   readonly errorPage?: string;
   readonly admin?: Admin;
+  /** The folder of what must survive a restart, absolute. */
+  readonly state: string;
   /** Addresses from which PURGE is obeyed. */
   readonly purgeFrom: readonly string[];
   readonly trusted: Trusted;
@@ -73,7 +76,8 @@ export async function configure(written: unknown, folder: string): Promise<Confi
   const isSound = faults.length === 0;
   const expanded = isSound ? expand(written as WrittenConfig) : written;
   const chains = await chainsOf(expanded, written, folder, faults);
-  if (!isSound) return { faults };
+  checkNamedFiles(written, folder, faults);
+  if (faults.length > 0) return { faults };
 
   const settings = schema.parse(expanded);
   const trusted = readTrusted(settings.trusted, folder, faults);
@@ -87,7 +91,8 @@ export async function configure(written: unknown, folder: string): Promise<Confi
   });
   const warnings: Fault[] = [];
   const listen = doorsOf(settings, folder, faults);
-  const tls = settings.tls && readTls(settings.tls, folder, settings.sites, { faults, warnings });
+  const where = { folder, doors: listen };
+  const tls = settings.tls && readTls(settings.tls, settings, where, { faults, warnings });
   if (faults.length > 0) return { faults };
   const { watch, scheme, errorPage, metrics, purge } = settings;
   const { file, ...log } = settings.log;
@@ -100,6 +105,7 @@ export async function configure(written: unknown, folder: string): Promise<Confi
     ...(errorPage !== undefined && { errorPage: resolve(folder, errorPage) }),
     ...(admin && { admin }),
     ...(metrics && { metrics }),
+    state: resolve(folder, settings.state),
     purgeFrom: purge?.from ?? [],
     trusted,
     sites,

@@ -42,6 +42,8 @@ function checkSite(site: Written, at: Path): Fault[] {
     fault(['cdnPaths'], 'leads nowhere: write cdn too, the base URL of the CDN');
   if (cdn !== undefined && preset === undefined && cdnPaths === undefined)
     fault(['cdn'], 'is for nothing: write cdnPaths too, the paths that are redirected there');
+  if (isAmong(cdn, site.hosts))
+    fault(['cdn'], 'is this site itself: whoever is redirected there comes back here');
   if (cdn !== undefined && middleware !== undefined)
     fault(
       ['cdn'],
@@ -66,6 +68,13 @@ function checkSite(site: Written, at: Path): Fault[] {
       fault(['routes', index], `leads nowhere: write one of ${TARGETS.join(', ')}`);
   }
   return faults;
+}
+
+/** True for the URL of one of the site's own names. */
+function isAmong(cdn: unknown, hosts: unknown): boolean {
+  if (typeof cdn !== 'string' || !URL.canParse(cdn) || !Array.isArray(hosts)) return false;
+  const { hostname } = new URL(cdn);
+  return hosts.some((host) => typeof host === 'string' && host.toLowerCase() === hostname);
 }
 
 function targets(route: Written): string[] {

@@ -83,6 +83,12 @@ export const VARIABLES: readonly Variable[] = [
     read: flag,
   },
   {
+    name: 'HEADGATE_STATISTICS',
+    path: ['sites', 0, 'statistics'],
+    describes: 'A path of the site with a page of its statistics.',
+    read: asIs,
+  },
+  {
     name: 'HEADGATE_LISTEN',
     path: ['listen'],
     describes:
@@ -102,6 +108,25 @@ export const VARIABLES: readonly Variable[] = [
     read: asIs,
   },
   {
+    name: 'HEADGATE_ACME',
+    path: ['tls', 'acme'],
+    describes:
+      "An e-mail address, or `true`: has certificates issued, and agrees to the terms of the authority (Let's Encrypt).",
+    read: (text) => ({ agree: true, ...(flag(text) !== true && { email: text }) }),
+  },
+  {
+    name: 'HEADGATE_ACME_DIRECTORY',
+    path: ['tls', 'acme', 'directory'],
+    describes: 'The directory of another authority.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_STATE',
+    path: ['state'],
+    describes: 'The folder of what must survive a restart.',
+    read: asIs,
+  },
+  {
     name: 'HEADGATE_TRUSTED',
     path: ['trusted'],
     describes: 'Proxies in front: addresses, CIDRs, `loopback`, `private`, separated by commas.',
@@ -118,6 +143,30 @@ export const VARIABLES: readonly Variable[] = [
     name: 'HEADGATE_SCHEME',
     path: ['scheme'],
     describes: '`https` where something in front ends TLS and does not tell.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_LOG_FORMAT',
+    path: ['log', 'format'],
+    describes: '`json`, `pretty` or `combined`.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_LOG_FILE',
+    path: ['log', 'file'],
+    describes: 'The file that lines are added to, in place of standard output.',
+    read: asIs,
+  },
+  {
+    name: 'HEADGATE_LOG_QUERY',
+    path: ['log', 'query'],
+    describes: '`true` logs queries too.',
+    read: flag,
+  },
+  {
+    name: 'HEADGATE_LOG_CLIENT',
+    path: ['log', 'client'],
+    describes: 'Addresses of clients: `truncated`, `full` or `off`.',
     read: asIs,
   },
   {

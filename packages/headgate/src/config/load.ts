@@ -94,8 +94,14 @@ function gather({ file: named, environment, settings }: Loading) {
     source,
     folder: file === undefined ? process.cwd() : dirname(resolve(file)),
     problems: outside.unknown.map(({ name, message }) => `${name}: ${message}`),
-    overlay: put(source?.written, [...outside.settings, ...settings]),
+    overlay: put(withState(source?.written, environment), [...outside.settings, ...settings]),
   };
+}
+
+/** systemd's StateDirectory, where nothing is written of it. */
+function withState(written: unknown, { STATE_DIRECTORY: folders }: NodeJS.ProcessEnv): unknown {
+  if (!folders || partAt(written, ['state']) !== undefined) return written;
+  return set(written, ['state'], folders.split(':')[0]);
 }
 
 function read(file: string): Source {

@@ -5,12 +5,14 @@ import { type Door, toDoor } from '../address.ts';
 import { isFor, type KnownPair, type PairFiles, readPair } from '../tls/pair.ts';
 import type { Fault, Path } from './faults.ts';
 import { readSocket } from './read.ts';
+import { type AcmeSettings, readAcme } from './read-acme.ts';
 import type { ConfigSettings } from './schema.ts';
 
 /** TLS as it is in force. Paths are absolute. */
 export interface Tls extends Pick<Settings, 'minVersion' | 'redirect'> {
   readonly certificates: readonly PairFiles[];
   readonly challenge: Challenge;
+  readonly acme?: AcmeSettings;
 }
 
 /** Who answers challenges: a folder, a URL, or the application. */
@@ -37,20 +39,20 @@ export function doorsOf(
       path: ['tls'],
       message: 'is for nothing: no place in listen speaks TLS; write one like https://:443 there',
     });
-  if (isTls && !tls?.certificates.length)
+  if (isTls && !tls?.certificates.length && !tls?.acme)
     faults.push({
       path: ['tls', 'certificates'],
       message:
-        'is missing, and listen has a place that speaks TLS: write - { cert: fullchain.pem, key: privkey.pem }, or set HEADGATE_TLS_CERT and HEADGATE_TLS_KEY',
+        'is missing, and listen has a place that speaks TLS: write - { cert: fullchain.pem, key: privkey.pem }, or set HEADGATE_TLS_CERT and HEADGATE_TLS_KEY, or HEADGATE_ACME to have one issued',
     });
   return doors;
 }
 
 /** Reads what is said of TLS; what is merely odd is added to `warnings`. */
 export function readTls(
-  { certificates, challenge, minVersion, redirect }: Settings,
-  folder: string,
-  sites: ConfigSettings['sites'],
+  { certificates, acme, challenge, minVersion, redirect }: Settings,
+  settings: Pick<ConfigSettings, 'sites' | 'state'>,
+  { folder, doors }: { readonly folder: string; readonly doors: readonly Door[] },
   { faults, warnings }: { readonly faults: Fault[]; readonly warnings: Fault[] },
 ): Tls {
   const pairs: KnownPair[] = [];
@@ -66,13 +68,16 @@ export function readTls(
     }
     return found;
   });
-  if (pairs.length === certificates.length && pairs.length > 0)
-    warnings.push(...uncovered(sites, pairs));
+  if (!acme && pairs.length === certificates.length && pairs.length > 0)
+    warnings.push(...uncovered(settings.sites, pairs));
+  const covered = (name: string) => pairs.some(({ names }) => isFor(names, name));
+  const where = { folder, doors, covered };
   return {
     certificates: files,
     minVersion,
     redirect,
     challenge: readChallenge(challenge, folder, faults),
+    ...(acme && { acme: readAcme(acme, settings, where, { faults, warnings }) }),
   };
 }
 

@@ -14,19 +14,20 @@ export interface Trusted {
   readonly secrets: readonly ProxySecret[];
 }
 
-/** Reads what the entries of `trusted` name. */
+/** Reads what the entries of `trusted` name; one that is nothing keeps its place in the list. */
 export function readTrusted(
-  entries: ConfigSettings['trusted'],
+  entries: readonly (ConfigSettings['trusted'][number] | undefined)[],
   folder: string,
   faults: Fault[],
 ): Trusted {
   const proxies: string[] = [];
   const secrets: ProxySecret[] = [];
   for (const [index, entry] of entries.entries()) {
+    if (entry === undefined) continue;
     if (typeof entry === 'string') proxies.push(entry);
     else if ('file' in entry) {
       const path = ['trusted', index, 'file'];
-      const lines = read(entry.file, folder, path, faults).split('\n');
+      const lines = read(entry.file, folder, path, faults)?.split('\n') ?? [];
       for (const [number, line] of lines.entries()) {
         const proxy = line.replace(/#.*/, '').trim();
         if (proxy === '') continue;
@@ -37,7 +38,8 @@ export function readTrusted(
     } else {
       const { header, file } = entry.secret;
       const path = ['trusted', index, 'secret', 'file'];
-      const value = read(file, folder, path, faults).trim();
+      const value = read(file, folder, path, faults)?.trim();
+      if (value === undefined) continue;
       if (value.length < 16)
         faults.push({ path, message: 'holds less than 16 characters, which can be guessed' });
       secrets.push({ header: header.toLowerCase(), value });
@@ -67,8 +69,9 @@ export function readAdmin(
   const path = ['admin', 'tokenFile'];
   if (token !== undefined && tokenFile !== undefined)
     faults.push({ path, message: 'is one token too many: keep one of token, tokenFile' });
-  const known = tokenFile === undefined ? token : read(tokenFile, folder, path, faults).trim();
-  if (tokenFile !== undefined && !/^[!-~]{16,}$/.test(known ?? ''))
+  const held = tokenFile === undefined ? undefined : read(tokenFile, folder, path, faults)?.trim();
+  const known = tokenFile === undefined ? token : held;
+  if (held !== undefined && !/^[!-~]{16,}$/.test(held))
     faults.push({ path, message: 'must hold at least 16 characters, without spaces' });
   return { listen: place, hosts, ...(known !== undefined && { token: known }) };
 }
@@ -99,18 +102,24 @@ export function readCertificates(
   if (upstream.ca === undefined) return upstream;
   const at = [...path, 'ca'];
   const ca = read(upstream.ca, folder, at, faults);
+  if (ca === undefined) return upstream;
   if (complaint(() => createSecureContext({ ca })) || !ca.includes('BEGIN CERTIFICATE'))
     faults.push({ path: at, message: 'holds no certificates in PEM' });
   return { ...upstream, ca };
 }
 
-/** The text of a file, `''` if it can't be read. */
-export function read(place: string, folder: string, path: Path, faults: Fault[]): string {
+/** The text of a file, unless it can't be read. */
+export function read(
+  place: string,
+  folder: string,
+  path: Path,
+  faults: Fault[],
+): string | undefined {
   try {
     return readFileSync(resolve(folder, place), 'utf8');
   } catch (error) {
     faults.push({ path, message: `can't be read: ${(error as Error).message}` });
-    return '';
+    return undefined;
   }
 }
 

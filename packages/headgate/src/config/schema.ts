@@ -61,6 +61,27 @@ const admin = z.strictObject({
   tokenFile: values.place.optional().describe('A file that holds the token.'),
 });
 
+const AGREE =
+  "must be true: no certificate without agreeing to the authority's terms (of Let's Encrypt: https://letsencrypt.org/repository/)";
+
+const acme = z.strictObject({
+  agree: z
+    .literal(true, { error: AGREE })
+    .describe('`true` agrees to the terms of the authority. Nothing is ordered without.'),
+  email: z
+    .email({ error: 'must be an address like me@example.org' })
+    .optional()
+    .describe('Where the authority writes to, if it writes.'),
+  directory: z
+    .url({ protocol: /^https$/, error: 'must be an https URL' })
+    .default('https://acme-v02.api.letsencrypt.org/directory')
+    .describe('The directory of the authority (RFC 8555).'),
+  challenge: z
+    .enum(['http-01', 'tls-alpn-01'])
+    .default('http-01')
+    .describe('How it sees that a name leads here: `http-01` at port 80, `tls-alpn-01` at 443.'),
+});
+
 const tls = z.strictObject({
   certificates: z
     .array(
@@ -72,6 +93,11 @@ const tls = z.strictObject({
     .default([])
     .describe(
       'Pairs of PEM files, each a `cert` (with its chain) and its `key`. Names are read from the certificates; the first one is shown where none fits.',
+    ),
+  acme: acme
+    .optional()
+    .describe(
+      'Has certificates issued and renewed for the names in `hosts` that none of `certificates` is for.',
     ),
   minVersion: z
     .enum(['TLSv1.2', 'TLSv1.3'])
@@ -100,6 +126,11 @@ export const schema = z.strictObject({
   tls: tls
     .optional()
     .describe('How TLS is spoken at the `https://` places of `listen`; see [TLS](tls.md).'),
+  state: values.place
+    .default('headgate-state')
+    .describe(
+      'The folder of what must survive a restart: the account and certificates of `tls.acme`, statistics. `$STATE_DIRECTORY`, which systemd sets, comes before the default.',
+    ),
   trusted: z
     .array(trusted)
     .default([])

@@ -96,6 +96,25 @@ const layer = z
     return { use, options };
   });
 
+const statisticsPath = values.path.refine((path) => !path.endsWith('/'), {
+  error: 'must not end with a slash: the same path with .json has the same as JSON',
+});
+
+const detailedStatistics = z.strictObject({
+  path: statisticsPath.describe('Where the page is, like `/statistics`; with `.json`, as JSON.'),
+  servers: z
+    .boolean()
+    .default(false)
+    .describe(
+      '`true` names the servers that asked most in the last hour. A server is often a person.',
+    ),
+});
+
+const statistics = z
+  .union([statisticsPath, detailedStatistics])
+  .transform((written) => (typeof written === 'string' ? { path: written } : written))
+  .pipe(detailedStatistics);
+
 /** One of `sites`. */
 export const site = z.strictObject({
   name: z
@@ -141,6 +160,11 @@ export const site = z.strictObject({
     .default([])
     .describe('Paths that are served in another way; the first that fits counts.'),
   compress: z.boolean().default(false).describe('Compresses what the application did not.'),
+  statistics: statistics
+    .optional()
+    .describe(
+      'A path with a page that shows everybody what fediverse servers ask of the site, see [statistics](statistics.md). Default: none.',
+    ),
   middleware: z
     .array(layer)
     .prefault(['fedicache'])

@@ -1,33 +1,16 @@
 /** The small things that a configuration is made of, as people write them. */
 import { domainToASCII } from 'node:url';
+import { type Quantity, SIZE, TIME } from '@headgate/core';
 import { originationBy } from '@headgate/core/server';
 import { toOrigin } from '@headgate/core/upstream';
 import { z } from 'zod';
 import { toAddress, toDoor, toPlace } from '../address.ts';
 
-const TIMES: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-const SIZES: Readonly<Record<string, number>> = {
-  B: 1,
-  kB: 1_000,
-  KiB: 1024,
-  MB: 1_000 ** 2,
-  MiB: 1024 ** 2,
-  GB: 1_000 ** 3,
-  GiB: 1024 ** 3,
-};
-
 /** A time: `60s`, or a number of milliseconds. Becomes milliseconds. */
-export const duration = quantity(TIMES, 'a time like 500ms, 60s, 5m or 1h');
+export const duration = quantity(TIME);
 
 /** A size: `99MiB`, or a number of bytes. Becomes bytes. */
-export const size = quantity(SIZES, 'a size like 64KiB, 99MiB or 1GB');
+export const size = quantity(SIZE);
 
 /** A place to listen at. Becomes an `Address`. */
 export const address = text(toAddress);
@@ -121,14 +104,8 @@ function text<T>(parse: (written: string) => T) {
   });
 }
 
-function quantity(units: Readonly<Record<string, number>>, what: string) {
-  const pattern = new RegExp(`^(\\d+(?:\\.\\d+)?) ?(${Object.keys(units).join('|')})$`);
-  const error = `must be ${what}`;
+function quantity({ pattern, error, parse }: Quantity) {
   return z
     .union([z.int({ error }).min(0, { error }), z.string().regex(pattern, { error })], { error })
-    .transform((written) => {
-      if (typeof written === 'number') return written;
-      const [, count, unit = ''] = pattern.exec(written) ?? [];
-      return Math.round(Number(count) * (units[unit] ?? 1));
-    });
+    .transform(parse);
 }

@@ -11,10 +11,11 @@ export function expandSite(written: WrittenSite): WrittenSite {
   const headers = merged(given.headers, own.headers);
   const timeouts = merged(given.timeouts, own.timeouts);
   const isForAll = ({ path }: { readonly path: string }) => path === '/';
+  const { files } = own.routes?.find(isForAll) ?? {}; // the preset's paths are among them
   const routes = [
     ...(own.routes ?? []).filter((route) => !isForAll(route)),
     ...(streamingPath && streaming ? [{ path: streamingPath, upstream: streaming }] : []),
-    ...(given.routes ?? []),
+    ...(given.routes ?? []).map((route) => ({ ...(files !== undefined && { files }), ...route })),
     ...(own.routes ?? []).filter(isForAll), // before them, it would take theirs too
   ];
   const upstream = own.upstream && withSettings(own.upstream, preset?.upstream);

@@ -25,3 +25,22 @@ export interface CertificateLoaded {
 
 /** Where `CertificateLoaded` is told. */
 export const CERTIFICATE_CHANNEL = 'headgate:certificate';
+
+/** Asks several sources, the first of them first. */
+export function inOrder(sources: readonly CertificateSource[]): CertificateSource {
+  return {
+    pairFor: (name) => {
+      for (const source of sources) {
+        const pair = source.pairFor(name);
+        if (pair) return pair;
+      }
+      return undefined;
+    },
+    onChange: (told) => {
+      for (const source of sources) source.onChange(told);
+    },
+    stop: async () => {
+      for (const source of sources) await source.stop();
+    },
+  };
+}

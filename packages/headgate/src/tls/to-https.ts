@@ -15,19 +15,30 @@ export interface ToHttps {
 }
 
 /** The target of an HTTP-01 challenge (RFC 8555 section 8.3). Whatever else is there is no challenge. */
-const CHALLENGE = /^\/\.well-known\/acme-challenge\/[\w-]{1,256}$/;
+const CHALLENGE = /^\/\.well-known\/acme-challenge\/([\w-]{1,256})$/;
 
 const HTTPS_PORT = 443;
 
-/** Makes the way to https of a configuration that has one. */
-export function toHttps({ redirect, challenge }: Tls, doors: readonly Door[]): ToHttps {
+/**
+ * Makes the way to https of a configuration that has one. `ownAnswer` is asked first for what a
+ * challenge's token is answered with.
+ */
+export function toHttps(
+  { redirect, challenge }: Tls,
+  doors: readonly Door[],
+  ownAnswer: (token: string) => string | undefined = () => undefined,
+): ToHttps {
   const answer = responder(challenge);
   const port = doors.flatMap(({ at, isTls }) => (isTls && 'port' in at ? at.port : []))[0];
   const isSentOn = ({ scheme, url }: ProxyRequest) =>
     redirect && scheme === 'http' && !CHALLENGE.test(url);
   return {
     layer: async (request, next) => {
-      if (CHALLENGE.test(request.url)) return answer.handler(request, next);
+      const [, token] = CHALLENGE.exec(request.url) ?? [];
+      if (token !== undefined) {
+        const own = ownAnswer(token);
+        return own === undefined ? answer.handler(request, next) : keyAuthorization(own);
+      }
       return isSentOn(request) ? sentOn(request, port) : next(request);
     },
     isSentOn,
@@ -64,6 +75,11 @@ function sentOn({ method, url, headers }: ProxyRequest, port: number | undefined
     headers: withFields({}, { location }),
     body: EMPTY,
   };
+}
+
+function keyAuthorization(text: string) {
+  const headers = withFields({}, { 'content-type': 'application/octet-stream' });
+  return { status: 200, headers, body: Buffer.from(text) };
 }
 
 async function notFound() {
