@@ -10,12 +10,14 @@ const SETTING = '--max-semi-space-size';
  * Starts this program anew, in this process and under its number, unless it was started with a bound for
  * V8's young space. Left alone, that grows to 128 MB under any load that lasts, however little lives in it
  * (20,000 previews: 356 MB resident in all, with the bound 272). Does nothing where a process
- * can't be replaced (Windows), nor where it would cut the line to the parent that forked it.
+ * can't be replaced (Windows), nor where it would cut the line to the parent that forked it or lose the
+ * sockets that systemd has passed.
  */
 export function boundYoungSpace(): void {
   const { execArgv, execPath, argv, env } = process;
   const isSet = [...execArgv, env.NODE_OPTIONS ?? ''].some((option) => option.includes(SETTING));
-  if (isSet || process.execve === undefined || process.platform === 'win32' || process.send) return;
+  const hasMore = process.send !== undefined || env.LISTEN_FDS !== undefined;
+  if (isSet || process.execve === undefined || process.platform === 'win32' || hasMore) return;
   process.execve(
     execPath,
     [execPath, `${SETTING}=${YOUNG_HALF}`, ...execArgv, ...argv.slice(1)],
