@@ -226,13 +226,12 @@ t.test('the TypeScript in the READMEs and the docs type-checks', async (t) => {
     ...files('docs/**/*.md'),
     ...files('packages/*/README.md'),
   ]) {
-    const blocks = Array.from(
-      read(path).matchAll(/^```ts\n([\s\S]*?)^```$/gm),
-      ([, code = '']) => code,
-    );
-    for (const [index, code] of blocks.entries()) {
-      const name = `${path.replace(/\W+/g, '-')}-${index + 1}.ts`;
+    // A block that is a file of its own, `name.ts`:, can be imported by others of its document.
+    const blocks = read(path).matchAll(/(?:^`([\w.-]+\.ts)`:\n\n)?^```ts\n([\s\S]*?)^```$/gm);
+    for (const [index, [, file, code = '']] of [...blocks].entries()) {
+      const name = join(path.replace(/\W+/g, '-'), file ?? `${index + 1}.ts`);
       names.push(name);
+      mkdirSync(join(folder, dirname(name)), { recursive: true });
       writeFileSync(join(folder, name), `${code}\nexport {};\n`);
     }
   }

@@ -1,11 +1,16 @@
 /** What the documents say holds: links lead somewhere, options are those of the schemas, files are accepted. */
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
+import { promisify } from 'node:util';
 import { toConfig } from 'headgate';
 import t from 'tap';
 import { parse } from 'yaml';
 import { readmes } from '../tools/option-tables.ts';
 
+const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const files = (pattern: string | string[]) => globSync(pattern, { cwd: ROOT }).toSorted();
@@ -70,7 +75,45 @@ t.test('the READMEs of the middlewares answer the same questions in the same ord
     t.equal(headings.includes('What it does not do'), true, path);
   }
   for (const path of files('packages/*/README.md'))
-    t.match(read(path), /^# \S+\n\n\S[\s\S]*\n```sh\nnp/, `${path} begins with what it is`);
+    t.match(read(path), /^# \S+\n\n[A-Z][^#]+\n## Install\n\n```sh\nnp/, `${path}: what, then how`);
+  for (const path of files('packages/*/README.md'))
+    t.match(read(path), '\n## What it does not do\n', path);
+});
+
+t.test('the five minutes of the README of fedicache go as it says', async (t) => {
+  const text = read('packages/middleware-fedicache/README.md');
+  const [program = ''] = blocks(text, 'ts');
+  const [, command = ''] = blocks(text, 'sh');
+  const tellPort = 'app.listen(0, "127.0.0.1", function () { console.log(this.address().port) })';
+  const folder = t.testdir({ 'app.mjs': program.replace('app.listen(3000)', tellPort) });
+  t.match(program, 'app.listen(3000)');
+  const app = spawn('env', [
+    ...['-u', 'NODE_OPTIONS', process.execPath, '--conditions=@headgate/source'],
+    join(folder, 'app.mjs'),
+  ]);
+  t.teardown(() => app.kill('SIGKILL'));
+  const [port] = (await once(app.stdout, 'data')).map((said) => String(said).trim());
+  const asked = command.replace('127.0.0.1:3000', `127.0.0.1:${port}`);
+  for (const status of [/^cache-status: .*fwd=miss;.* stored/m, /^cache-status: .*; hit/m]) {
+    const { stdout } = await run('sh', ['-c', asked]);
+    t.match(stdout, status);
+    t.match(stdout, '<title>Hello</title>');
+    t.notMatch(stdout, 'A long story');
+  }
+});
+
+t.test('the commands of the README that write and check a configuration do', async (t) => {
+  const program = blocks(read('README.md'), 'sh').find((code) => code.startsWith('headgate init'));
+  const [init = '', check = ''] = program?.split('\n') ?? [];
+  const cli = join(ROOT, 'packages/headgate/src/cli.ts');
+  const headgate = `env -u NODE_OPTIONS '${process.execPath}' --conditions=@headgate/source '${cli}'`;
+  const cwd = mkdtempSync(join(tmpdir(), 'headgate-')); // a socket's path must be short
+  t.teardown(() => rmSync(cwd, { recursive: true }));
+  for (const [line, says] of [
+    [init, /headgate\.yaml is written/],
+    [check, /headgate\.yaml is right/],
+  ] as const)
+    t.match((await run('sh', ['-c', line.replace('headgate', headgate)], { cwd })).stdout, says);
 });
 
 t.test('whole configurations in the documents are accepted', async (t) => {

@@ -25,7 +25,9 @@ if (versions.size !== 1)
   throw new Error(`all packages have one version, not ${[...versions]}: run changeset version`);
 
 billOfMaterials(packed);
-for (const { path } of packed) {
+// The daemon last, since it depends on all others.
+const daemon = packed.filter(({ name }) => name === 'headgate');
+for (const { path } of [...packed.filter((each) => !daemon.includes(each)), ...daemon]) {
   const dry = ['--dry-run', '--offline', '--no-provenance'];
   npm('publish', path, ...(isReal ? [] : dry));
 }

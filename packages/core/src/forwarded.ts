@@ -150,6 +150,10 @@ function hash(value: string): Buffer {
 }
 
 function blockList(trusted: readonly string[]): BlockList | undefined {
+  if (!Array.isArray(trusted))
+    throw new TypeError(
+      `trusted must be a list, such as ['loopback'], got ${JSON.stringify(trusted)}`,
+    );
   if (trusted.length === 0) return undefined;
   const list = new BlockList();
   for (const entry of trusted.flatMap((item) => PRESETS[item] ?? [item])) {

@@ -378,6 +378,14 @@ t.test(
   },
 );
 
+t.test('origination: who is trusted is a list of addresses', async (t) => {
+  for (const [trusted, message] of [
+    ['loopback', /^trusted must be a list, such as \['loopback'\], got "loopback"$/],
+    [['nobody'], /^trusted .*nobody/],
+  ] as const)
+    t.throws(() => originationBy(trusted as unknown as string[]), { name: 'TypeError', message });
+});
+
 t.test('forwarding: what is said of a client, and of nobody', async (t) => {
   t.same(forwardedFields(aRequest({ client: '2001:db8::1' })), {
     'x-forwarded-for': '2001:db8::1',
