@@ -76,7 +76,8 @@ export async function crowd(sockets: number, silent: number): Promise<Crowd> {
     );
     const isOver = async () => {
       const { connections, tunnels } = await headgate.look();
-      return connections === 0 && tunnels === sockets + silent;
+      const kept = (await origin.look()).connections; // for the pages, until the origin closes it
+      return connections === 0 && tunnels === sockets + silent && kept === 0;
     };
     for (let i = 0; i < 100 && !(await isOver()); i++) await sleep(100);
     const last = await headgate.look();
