@@ -1,4 +1,4 @@
-/** Twelve seconds of bad weather between Headgate and its origin, and what clients get to see of it. */
+/** A minute of bad weather between Headgate and its origin, and what clients get to see of it. */
 import { createHash } from 'node:crypto';
 import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import t from 'tap';
@@ -7,7 +7,7 @@ import { chaosProxy, TOXICS } from './chaos.ts';
 import { randomBy } from './mutate.ts';
 import { front, listen, until } from './wire.ts';
 
-const SECONDS = 12;
+const SECONDS = 60;
 const SEED = 1;
 const LIMITS = { connectTimeout: 500, headTimeout: 700, idleTimeout: 700 };
 
