@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type ClientHttp2Session, connect, constants, type OutgoingHttpHeaders } from 'node:http2';
 import { Agent, request } from 'node:https';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { withFields } from '@headgate/core';
@@ -345,6 +346,43 @@ t.test('who leaves is not worked for, and what breaks off looks broken off', asy
   last.destroy();
   await until(() => reports.length === 54);
   t.match(reports.at(-1), { error: { code: 'CLIENT_GONE' } });
+});
+
+t.test('an upload that was not finished never looks finished', async (t) => {
+  const post = [
+    [':method', 'POST'],
+    [':scheme', 'https'],
+    [':path', '/'],
+    [':authority', 'a'],
+  ] as const;
+  const half = [
+    frame(HEADERS, END_HEADERS, 1, block(post)),
+    frame(DATA, 0, 1, Buffer.from('half')),
+  ];
+  const { origin, port, reports } = await secured(t, () => {});
+  const leaving = await rawHttp2(t, port);
+  leaving.send(...half);
+  await until(() => origin.bytes.includes('half'));
+  leaving.send(frame(frames.RST_STREAM, 0, 1, uint32(constants.NGHTTP2_NO_ERROR)));
+  await until(() => reports.length === 1 && origin.sockets.size === 0);
+  t.match(reports, [{ status: 499, error: { code: 'CLIENT_GONE' } }]);
+  t.notMatch(origin.bytes, '\r\n0\r\n', 'the origin is not told that it is whole');
+
+  let ends = 0;
+  let closes = 0;
+  const early = await secured(t, OK, {
+    handler: async ({ body }) => {
+      if (body instanceof Readable) {
+        body.on('end', () => (ends += 1)).on('close', () => (closes += 1));
+        await once(body, 'data');
+      }
+      return { status: 200, headers: withFields({}, {}), body: Buffer.from('early') };
+    },
+  });
+  const answered = await rawHttp2(t, early.port);
+  answered.send(...half);
+  await until(() => early.reports.length === 1 && closes === 1);
+  t.same([ends, closes], [0, 1], 'nor is who still reads it when it is answered');
 });
 
 t.test('who leaves with an answer that is only handed over has not got it', async (t) => {
