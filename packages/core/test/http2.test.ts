@@ -507,6 +507,42 @@ t.test(
   },
 );
 
+t.test('who takes a long time over an answer gets all of it', async (t) => {
+  const size = 30_000_000; // more than kernels hold
+  const body = Buffer.alloc(size);
+  const { port } = await secured(t, OK, {
+    keepAliveTimeout: 300,
+    handler: async () => ({ status: 200, headers: withFields({}, {}), body }),
+  });
+  const given = { port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] };
+  const socket = connectTls(given).on('error', () => {});
+  t.teardown(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  const window = Buffer.alloc(6);
+  window.writeUInt16BE(4, 0);
+  window.writeUInt32BE(0x7fffffff, 2);
+  const get = [
+    [':method', 'GET'],
+    [':scheme', 'https'],
+    [':path', '/'],
+    [':authority', 'a'],
+  ] as const;
+  socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  socket.write(frame(frames.SETTINGS, 0, 0, window));
+  socket.write(frame(frames.WINDOW_UPDATE, 0, 0, uint32(0x7fffffff - 65_535)));
+  socket.write(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(get)));
+  let received = 0;
+  const end = performance.now() + 6_500; // longer than a connection without streams is kept
+  socket.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    if (performance.now() > end) return;
+    socket.pause();
+    setTimeout(() => socket.resume(), 10);
+  });
+  await once(socket, 'close');
+  t.ok(received > size, `${received} bytes`);
+});
+
 t.test('a server that is closed says goodbye, and finishes', async (t) => {
   const sockets: (() => void)[] = [];
   const { port, server } = await secured(t, (socket) => sockets.push(() => socket.write(OK)));
