@@ -63,7 +63,7 @@ export function takeHttp2(
   server: Server,
   { serve, keepAliveTimeout, minRate }: Http2Service,
 ): void {
-  const sessions = new Set<ServerHttp2Session>();
+  const leaving = new Set<() => void>();
   const [serveHttp1] = server.listeners('secureConnection');
   server.removeAllListeners('secureConnection');
   server.on('secureConnection', (socket) => {
@@ -72,7 +72,7 @@ export function takeHttp2(
   });
   const { close } = server;
   server.close = (done) => {
-    for (const session of sessions) session.close();
+    for (const leave of leaving) leave();
     return close.call(server, done);
   };
 
@@ -91,8 +91,14 @@ export function takeHttp2(
         rest();
       }, time);
     };
-    sessions.add(session);
-    rest();
+    const leave = () => {
+      session.close();
+      clearTimeout(timer);
+      if (streams === 0) rest();
+    };
+    leaving.add(leave);
+    if (server.listening) rest();
+    else leave(); // its handshake was under way when the server was closed
     session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW));
     session.on('error', () => {}); // it is closed by then, and its streams tell
     session.on('stream', (stream, _fields, flags, raw: readonly string[]) => {
@@ -106,7 +112,7 @@ export function takeHttp2(
     });
     socket.once('close', () => {
       clearTimeout(timer);
-      sessions.delete(session);
+      leaving.delete(leave);
     });
   }
 }

@@ -558,6 +558,23 @@ t.test('a server that is closed says goodbye, and finishes', async (t) => {
   await closed;
 });
 
+t.test('a server that is closed does not wait for who does not listen', async (t) => {
+  const { port, server } = await secured(t);
+  const given = { port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] };
+  const deaf = connectTls(given).on('error', () => {});
+  t.teardown(() => deaf.destroy());
+  await once(deaf, 'secureConnect');
+  deaf.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  deaf.write(frame(frames.SETTINGS, 0, 0));
+  await once(deaf, 'readable'); // and it reads no more
+  const late = connectTls({ ...given, maxVersion: 'TLSv1.2' }).on('error', () => {});
+  server.once('secureConnection', () => server.close());
+  await once(late, 'secureConnect');
+  const isClosed = once(server, 'close').then(() => true);
+  const isLate = new Promise((done) => setTimeout(done, 20_000, false).unref());
+  t.equal(await Promise.race([isClosed, isLate]), true);
+});
+
 t.test('HTTP/1.1 stays what it was, where it is spoken', async (t) => {
   const origin = createServer((req, res) => res.end(`${req.headers['x-forwarded-proto']}`));
   new WebSocketServer({ server: origin }).on('connection', (socket) =>
