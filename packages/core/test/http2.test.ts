@@ -543,6 +543,34 @@ t.test('who takes a long time over an answer gets all of it', async (t) => {
   t.ok(received > size, `${received} bytes`);
 });
 
+t.test('who takes nothing of an answer is not waited for', async (t) => {
+  const answer = { status: 200, headers: withFields({}, {}), body: Buffer.alloc(30_000_000) };
+  const { port, server } = await secured(t, OK, {
+    keepAliveTimeout: 300,
+    handler: async () => answer,
+  });
+  const gone = new Promise((done) =>
+    server.once('secureConnection', (socket) => socket.once('close', () => done(true))),
+  );
+  const given = { port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] };
+  const deaf = connectTls(given).on('error', () => {});
+  t.teardown(() => deaf.destroy());
+  await once(deaf, 'secureConnect');
+  const window = Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff]);
+  const get = [
+    [':method', 'GET'],
+    [':scheme', 'https'],
+    [':path', '/'],
+    [':authority', 'a'],
+  ] as const;
+  deaf.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  deaf.write(frame(frames.SETTINGS, 0, 0, window));
+  deaf.write(frame(frames.WINDOW_UPDATE, 0, 0, uint32(0x7fffffff - 65_535)));
+  deaf.write(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(get)));
+  const isLate = new Promise((done) => setTimeout(done, 15_000, false).unref());
+  t.equal(await Promise.race([gone, isLate]), true);
+});
+
 t.test('a server that is closed says goodbye, and finishes', async (t) => {
   const sockets: (() => void)[] = [];
   const { port, server } = await secured(t, (socket) => sockets.push(() => socket.write(OK)));
