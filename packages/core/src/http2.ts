@@ -6,6 +6,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Server } from 'node:https';
+import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { MAX_HEAD } from './unparsed.ts';
 
@@ -47,6 +48,8 @@ export interface Http2Service {
   ) => void;
   /** Milliseconds for which a connection is kept open while nothing is asked on it. */
   readonly keepAliveTimeout: number;
+  /** Bytes per second that a client must take of what is still on its way to it. */
+  readonly minRate: number;
 }
 
 /** Flag of a frame that is the last of its stream (RFC 9113 section 6.2). */
@@ -56,8 +59,11 @@ const END_STREAM = 0x1;
  * Takes over those connections of `server` that have agreed upon HTTP/2; the others stay its own. To
  * close it says goodbye on all of them, and requests under way are finished.
  */
-export function takeHttp2(server: Server, { serve, keepAliveTimeout }: Http2Service): void {
-  const sessions = new Set<ServerHttp2Session>();
+export function takeHttp2(
+  server: Server,
+  { serve, keepAliveTimeout, minRate }: Http2Service,
+): void {
+  const leaving = new Set<() => void>();
   const [serveHttp1] = server.listeners('secureConnection');
   server.removeAllListeners('secureConnection');
   server.on('secureConnection', (socket) => {
@@ -66,7 +72,7 @@ export function takeHttp2(server: Server, { serve, keepAliveTimeout }: Http2Serv
   });
   const { close } = server;
   server.close = (done) => {
-    for (const session of sessions) session.close();
+    for (const leave of leaving) leave();
     return close.call(server, done);
   };
 
@@ -74,16 +80,25 @@ export function takeHttp2(server: Server, { serve, keepAliveTimeout }: Http2Serv
     const session = performServerHandshake(socket, LIMITS) as ServerHttp2Session;
     let streams = 0;
     let timer: NodeJS.Timeout | undefined;
-    const goodbye = () => {
-      session.close();
-      timer = setTimeout(() => socket.destroy(), GOODBYE_TIME);
-    };
     const rest = () => {
-      if (!session.closed) timer = setTimeout(goodbye, keepAliveTimeout);
-      else timer = setTimeout(() => socket.destroy(), GOODBYE_TIME);
+      const before = takenOf(socket).bytes;
+      const time = session.closed ? GOODBYE_TIME : keepAliveTimeout;
+      timer = setTimeout(() => {
+        const { bytes, isAll } = takenOf(socket);
+        const isTaking = !isAll && bytes - before >= (minRate * time) / 1000;
+        if (!isTaking && session.closed) return void socket.destroy();
+        if (!isTaking) session.close();
+        rest();
+      }, time);
     };
-    sessions.add(session);
-    rest();
+    const leave = () => {
+      session.close();
+      clearTimeout(timer);
+      if (streams === 0) rest();
+    };
+    leaving.add(leave);
+    if (server.listening) rest();
+    else leave(); // its handshake was under way when the server was closed
     session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW));
     session.on('error', () => {}); // it is closed by then, and its streams tell
     session.on('stream', (stream, _fields, flags, raw: readonly string[]) => {
@@ -97,7 +112,18 @@ export function takeHttp2(server: Server, { serve, keepAliveTimeout }: Http2Serv
     });
     socket.once('close', () => {
       clearTimeout(timer);
-      sessions.delete(session);
+      leaving.delete(leave);
     });
   }
+}
+
+/**
+ * What the kernel has taken of what is sent on a connection. A stream is closed as soon as its last
+ * frame is made, and windows let megabytes of frames wait here for a slow network.
+ */
+function takenOf(socket: TLSSocket): { readonly bytes: number; readonly isAll: boolean } {
+  const below: unknown = Reflect.get(socket, '_parent');
+  if (!(below instanceof Socket)) return { bytes: 0, isAll: true };
+  const waiting: number = Reflect.get(below, '_handle')?.writeQueueSize ?? 0;
+  return { bytes: below.bytesWritten - waiting, isAll: waiting === 0 };
 }

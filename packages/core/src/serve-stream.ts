@@ -67,7 +67,10 @@ export function serveStream(
       onEnd: (cause) => {
         if (!cause) {
           isHandedOver = true;
-          if (!stream.readableEnded && hasBody) stream.close(); // the rest of it is for nobody
+          if (!stream.readableEnded && hasBody) {
+            discard(request.body); // the rest of it is for nobody; Node would end it as if it were whole
+            stream.close();
+          }
           stream.resume();
           return;
         }
@@ -113,6 +116,7 @@ export function serveStream(
   };
 
   stream.on('error', () => {}); // it is closed by then
+  stream.once('aborted', () => abort(gone())); // else a body reset with NO_ERROR would look whole
   stream.once('close', onClose);
   const head = { httpVersion: '1.1', method, url, rawHeaders, socket };
   const { request, refused = refusal ?? fault ?? unexpected(expectation) } = receive(

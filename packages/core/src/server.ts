@@ -134,6 +134,7 @@ export function createServer(options: ServerOptions): Server {
   if (secure)
     takeHttp2(secure.server, {
       keepAliveTimeout: http.keepAliveTimeout,
+      minRate,
       serve: (socket, stream, raw, hasBody) => {
         const refusal = connections.get(socket)?.refusal;
         serveStream(service, { stream, raw, hasBody, socket, refusal });

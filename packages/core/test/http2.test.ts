@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type ClientHttp2Session, connect, constants, type OutgoingHttpHeaders } from 'node:http2';
 import { Agent, request } from 'node:https';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { withFields } from '@headgate/core';
@@ -347,6 +348,43 @@ t.test('who leaves is not worked for, and what breaks off looks broken off', asy
   t.match(reports.at(-1), { error: { code: 'CLIENT_GONE' } });
 });
 
+t.test('an upload that was not finished never looks finished', async (t) => {
+  const post = [
+    [':method', 'POST'],
+    [':scheme', 'https'],
+    [':path', '/'],
+    [':authority', 'a'],
+  ] as const;
+  const half = [
+    frame(HEADERS, END_HEADERS, 1, block(post)),
+    frame(DATA, 0, 1, Buffer.from('half')),
+  ];
+  const { origin, port, reports } = await secured(t, () => {});
+  const leaving = await rawHttp2(t, port);
+  leaving.send(...half);
+  await until(() => origin.bytes.includes('half'));
+  leaving.send(frame(frames.RST_STREAM, 0, 1, uint32(constants.NGHTTP2_NO_ERROR)));
+  await until(() => reports.length === 1 && origin.sockets.size === 0);
+  t.match(reports, [{ status: 499, error: { code: 'CLIENT_GONE' } }]);
+  t.notMatch(origin.bytes, '\r\n0\r\n', 'the origin is not told that it is whole');
+
+  let ends = 0;
+  let closes = 0;
+  const early = await secured(t, OK, {
+    handler: async ({ body }) => {
+      if (body instanceof Readable) {
+        body.on('end', () => (ends += 1)).on('close', () => (closes += 1));
+        await once(body, 'data');
+      }
+      return { status: 200, headers: withFields({}, {}), body: Buffer.from('early') };
+    },
+  });
+  const answered = await rawHttp2(t, early.port);
+  answered.send(...half);
+  await until(() => early.reports.length === 1 && closes === 1);
+  t.same([ends, closes], [0, 1], 'nor is who still reads it when it is answered');
+});
+
 t.test('who leaves with an answer that is only handed over has not got it', async (t) => {
   const answer = { status: 200, headers: withFields({}, {}), body: Buffer.from('an answer') };
   const { port, reports } = await secured(t, OK, { handler: async () => answer });
@@ -469,6 +507,70 @@ t.test(
   },
 );
 
+t.test('who takes a long time over an answer gets all of it', async (t) => {
+  const size = 30_000_000; // more than kernels hold
+  const body = Buffer.alloc(size);
+  const { port } = await secured(t, OK, {
+    keepAliveTimeout: 300,
+    handler: async () => ({ status: 200, headers: withFields({}, {}), body }),
+  });
+  const given = { port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] };
+  const socket = connectTls(given).on('error', () => {});
+  t.teardown(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  const window = Buffer.alloc(6);
+  window.writeUInt16BE(4, 0);
+  window.writeUInt32BE(0x7fffffff, 2);
+  const get = [
+    [':method', 'GET'],
+    [':scheme', 'https'],
+    [':path', '/'],
+    [':authority', 'a'],
+  ] as const;
+  socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  socket.write(frame(frames.SETTINGS, 0, 0, window));
+  socket.write(frame(frames.WINDOW_UPDATE, 0, 0, uint32(0x7fffffff - 65_535)));
+  socket.write(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(get)));
+  let received = 0;
+  const end = performance.now() + 6_500; // longer than a connection without streams is kept
+  socket.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    if (performance.now() > end) return;
+    socket.pause();
+    setTimeout(() => socket.resume(), 10);
+  });
+  await once(socket, 'close');
+  t.ok(received > size, `${received} bytes`);
+});
+
+t.test('who takes nothing of an answer is not waited for', async (t) => {
+  const answer = { status: 200, headers: withFields({}, {}), body: Buffer.alloc(30_000_000) };
+  const { port, server } = await secured(t, OK, {
+    keepAliveTimeout: 300,
+    handler: async () => answer,
+  });
+  const gone = new Promise((done) =>
+    server.once('secureConnection', (socket) => socket.once('close', () => done(true))),
+  );
+  const given = { port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] };
+  const deaf = connectTls(given).on('error', () => {});
+  t.teardown(() => deaf.destroy());
+  await once(deaf, 'secureConnect');
+  const window = Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff]);
+  const get = [
+    [':method', 'GET'],
+    [':scheme', 'https'],
+    [':path', '/'],
+    [':authority', 'a'],
+  ] as const;
+  deaf.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  deaf.write(frame(frames.SETTINGS, 0, 0, window));
+  deaf.write(frame(frames.WINDOW_UPDATE, 0, 0, uint32(0x7fffffff - 65_535)));
+  deaf.write(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(get)));
+  const isLate = new Promise((done) => setTimeout(done, 15_000, false).unref());
+  t.equal(await Promise.race([gone, isLate]), true);
+});
+
 t.test('a server that is closed says goodbye, and finishes', async (t) => {
   const sockets: (() => void)[] = [];
   const { port, server } = await secured(t, (socket) => sockets.push(() => socket.write(OK)));
@@ -482,6 +584,23 @@ t.test('a server that is closed says goodbye, and finishes', async (t) => {
   sockets[0]?.();
   t.match(await pending, { status: 200, body: 'ok', code: 0 });
   await closed;
+});
+
+t.test('a server that is closed does not wait for who does not listen', async (t) => {
+  const { port, server } = await secured(t);
+  const given = { port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] };
+  const deaf = connectTls(given).on('error', () => {});
+  t.teardown(() => deaf.destroy());
+  await once(deaf, 'secureConnect');
+  deaf.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  deaf.write(frame(frames.SETTINGS, 0, 0));
+  await once(deaf, 'readable'); // and it reads no more
+  const late = connectTls({ ...given, maxVersion: 'TLSv1.2' }).on('error', () => {});
+  server.once('secureConnection', () => server.close());
+  await once(late, 'secureConnect');
+  const isClosed = once(server, 'close').then(() => true);
+  const isLate = new Promise((done) => setTimeout(done, 20_000, false).unref());
+  t.equal(await Promise.race([isClosed, isLate]), true);
 });
 
 t.test('HTTP/1.1 stays what it was, where it is spoken', async (t) => {

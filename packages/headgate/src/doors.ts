@@ -41,7 +41,7 @@ export async function openDoors(
     const server = serverOf(isTls);
     if ('path' in at) {
       const stop = stopOf(server);
-      server.prependListener('connection', callLocal);
+      callAllLocal(server);
       await listenAtSocket(server, at.path, EVERYBODY);
       opened.push({ server, stop, url: `unix:${at.path}` });
     } else {
@@ -61,7 +61,7 @@ async function openInherited(
   server.listen({ fd });
   await once(server, 'listening');
   const address = server.address() as AddressInfo | null; // none for a Unix socket that has come so
-  if (!address) server.prependListener('connection', callLocal);
+  if (!address) callAllLocal(server);
   const url = address ? toUrl({ host: address.address, port: address.port }, scheme) : `fd ${fd}`;
   return { server, stop, url };
 }
@@ -80,6 +80,11 @@ function descriptors(name: string | undefined, environment: NodeJS.ProcessEnv): 
         : `listen says systemd:${name}, and systemd has passed ${names.join(', ')}: write FileDescriptorName=${name} in the .socket`,
     );
   return found.map((index) => FIRST_FD + index);
+}
+
+function callAllLocal(server: Server): void {
+  server.prependListener('connection', callLocal);
+  server.prependListener('secureConnection', callLocal); // the socket above TLS knows no better
 }
 
 function callLocal(socket: Socket): void {

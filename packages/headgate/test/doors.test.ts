@@ -69,6 +69,27 @@ t.test('a Unix socket is a door; who comes through it is on this machine', async
   t.equal(existsSync(path), false, 'nothing is left');
 });
 
+t.test('so is who speaks TLS there', { skip: withoutOpenssl }, async (t) => {
+  const here = folder(t);
+  const { url, asked } = await application(t);
+  certificate(here, 'site', ['a.example']);
+  writeFileSync(
+    join(here, 'headgate.yaml'),
+    `listen: https://unix:site.sock\ntls: { certificates: [{ cert: site.crt, key: site.key }] }\ntrusted: [loopback]\nsites: [{ upstream: "${url}" }]\n`,
+  );
+  const { said } = daemon(t, [], {}, here);
+  await patiently(() => said.err.includes('Look:'));
+  const asking = requestTls({
+    socketPath: join(here, 'site.sock'),
+    agent: false,
+    rejectUnauthorized: false,
+    headers: { host: 'a.example', 'x-forwarded-for': '192.0.2.7' },
+  });
+  const [response] = await once(asking.end(), 'response');
+  t.equal(await text(response), 'from the application');
+  t.match(asked, [{ 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'https' }]);
+});
+
 t.test(
   'systemd opens sockets, and says which is which',
   {

@@ -125,6 +125,9 @@ t.test(
     for (const [before, flag] of [
       ['', '--max-semi-space-size=8'],
       ['export NODE_OPTIONS=--max-semi-space-size=16;', undefined],
+      ['export NODE_OPTIONS=--max_semi_space_size=16;', undefined],
+      // Under which no process can be replaced.
+      ['export NODE_OPTIONS="--permission --allow-fs-read=* --allow-fs-write=*";', undefined],
     ] as const) {
       const { child, url } = await daemon(t, upstream, { before, keepsOptions: before !== '' });
       const command = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').split('\0');

@@ -273,6 +273,16 @@ t.test('a renewal by certbot is taken, and nobody notices', { skip }, async (t) 
     t.ok(source.pairFor('r3.example'));
     t.equal(source.pairFor('r1.example'), undefined);
     t.same([warned.length, changes, told.length], [1, 1, 2]);
+
+    const chain = join(live, 'fullchain.pem');
+    const whole = readFileSync(chain, 'utf8');
+    const half = whole.slice(0, 200);
+    const another = certificate(here, 'another', ['half.example']);
+    writeFileSync(chain, `${another.certText}${half}`);
+    writeFileSync(join(live, 'privkey.pem'), another.keyText);
+    await until(() => warned.length > 1);
+    t.match(warned[1], /fullchain\.pem can't be used for TLS: /, 'a chain that is half written');
+    t.same([warned.length, changes], [2, 1]);
   });
 
   t.test('at a reload, while connections are in use', async (t) => {

@@ -3,6 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { Pair } from './certificates.ts';
 
 /** Where a pair is; absolute. */
@@ -47,6 +48,11 @@ export function readPair(files: PairFiles): KnownPair | PairFault {
       part: 'key',
       fault: `is not the key of the certificate that comes first in ${files.cert}`,
     };
+  try {
+    createSecureContext({ cert, key }); // as TLS will: a chain may be half written, a key too short
+  } catch (error) {
+    return { part: 'cert', fault: `can't be used for TLS: ${(error as Error).message}` };
+  }
   const names = x509.subjectAltName?.matchAll(/\bDNS:([^,"\s]+)/g) ?? [];
   return {
     cert,
