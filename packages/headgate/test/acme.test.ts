@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -242,6 +242,64 @@ t.test('only a nonce that was refused is tried again', async (t) => {
     await source.stop();
     t.match(errors(), [{ type }]);
     t.equal(posts, count);
+  }
+});
+
+/** An authority's server, which answers as a test has it. */
+async function badAuthority(t: Test, answer: RequestListener): Promise<string> {
+  setDefaultCACertificates([...getCACertificates(), readFileSync(CA_FILE, 'utf8')]);
+  const key = readFileSync(CA_FILE.replace('.pem', '-key.pem'));
+  const server = createHttpsServer({ cert: readFileSync(CA_FILE), key }, answer);
+  return `https://127.0.0.1:${await listen(t, server)}/dir`;
+}
+
+t.test('where no answer comes, what was said before is not the reason', async (t) => {
+  let posts = 0;
+  const directory = await badAuthority(t, ({ method, headers, socket }, res) => {
+    res.setHeader('replay-nonce', 'abc');
+    const at = (path: string) => `https://${headers.host}${path}`;
+    const problem = { type: 'urn:ietf:params:acme:error:badNonce', detail: 'another nonce' };
+    if (method !== 'POST')
+      return res.end(JSON.stringify({ newNonce: at('/nonce'), newAccount: at('/account') }));
+    posts += 1;
+    if (posts > 1) return socket.destroy();
+    return res.writeHead(400).end(JSON.stringify(problem));
+  });
+  const { log, errors } = recorder();
+  const source = await acme({ ...given, directory, state: folder(t), log });
+  source.begin();
+  await until(() => errors().length > 0);
+  await source.stop();
+  t.match(errors(), [{ type: undefined, message: /dir stopped answering$/ }]);
+  t.equal(posts, 2);
+});
+
+t.test('an answer without end is given up', async (t) => {
+  const limit = AbortSignal.timeout;
+  t.intercept(AbortSignal, 'timeout', {
+    value: (ms: number) => limit.call(AbortSignal, ms > 60_000 ? ms / 600 : ms),
+  });
+  for (const [every, size] of [
+    [20, 1],
+    [1, 256 * 1024],
+  ] as const) {
+    let sent = 0;
+    const directory = await badAuthority(t, ({ method }, res) => {
+      if (method === 'HEAD') return res.end();
+      const timer = setInterval(() => {
+        if (res.writableNeedDrain) return;
+        sent += size;
+        res.write(' '.repeat(size));
+      }, every);
+      res.once('close', () => clearInterval(timer));
+    });
+    const { log, errors } = recorder();
+    const source = await acme({ ...given, directory, state: folder(t), log });
+    source.begin();
+    await until(() => errors().length > 0);
+    await source.stop();
+    t.match(errors(), [{ message: /dir stopped answering$/ }], `${size} bytes at a time`);
+    t.ok(sent < 16 * 1024 * 1024, 'nor is all of it taken');
   }
 });
 

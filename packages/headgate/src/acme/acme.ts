@@ -45,6 +45,9 @@ export interface Acme extends CertificateSource, Omit<Presenting, 'present'> {
 /** Milliseconds between two looks at the clock, which may have been set or have slept meanwhile. */
 const LOOK = 60 * 60_000;
 
+/** Milliseconds that all of one order may take: more than each of its steps in turn. */
+const LONGEST = 15 * 60_000;
+
 const REAL: Clock = {
   now: Date.now,
   sleep: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
@@ -96,7 +99,7 @@ export async function acme({
     nap.abort();
   };
   const obtain = async (name: string) => {
-    const { signal } = stopping;
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(LONGEST)]);
     const { accountKey } = state;
     const authority = await openAuthority(directory, { key: accountKey, email }, signal);
     const pair = await order(name, authority, { challenge, signal, present });
