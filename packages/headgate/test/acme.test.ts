@@ -590,6 +590,21 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     t.equal(readFileSync(join(keptIn(source.state), 'attempts.json'), 'utf8'), '{}');
   });
 
+  await t.test('one that is due again at once, by a clock that is ahead, waits', async (t) => {
+    const source = await start(t, { names: ['ahead.example.org'] });
+    await source.isIdle();
+    const before = running.orders();
+    await source.turn(6 * 365 * DAY);
+    t.equal(running.orders(), before + 1);
+    for (let second = 0; second < 5; second++) await source.turn(1_000);
+    t.equal(running.orders(), before + 1);
+    t.match(source.logged.at(-1), { level: 'warn', message: /is due again at once.*clock/ });
+    await source.turn(3 * 60_000);
+    t.equal(running.orders(), before + 2);
+    await source.turn(3 * 60_000);
+    t.equal(running.orders(), before + 2, 'ever longer');
+  });
+
   await t.test('a name that fails takes no other with it', async (t) => {
     const refuse = (req: { url?: string; headers: Record<string, unknown> }) => {
       wrong = String(req.headers.host).startsWith('bad.') ? 'nonsense' : undefined;

@@ -104,7 +104,9 @@ export async function acme({
     const authority = await openAuthority(directory, { key: accountKey, email }, signal);
     const pair = await order(name, authority, { challenge, signal, present });
     take(name, pair);
-    attempts.delete(name);
+    // By a clock that is far ahead it would be ordered over and over: then it waits as after a failure.
+    const isDue = (held.get(name)?.renewal ?? 0) <= clock.now();
+    if (!isDue) attempts.delete(name);
     try {
       await state.keepPair(name, pair);
       await state.keepAttempts(attempts);
@@ -114,6 +116,8 @@ export async function acme({
     }
     tell();
     log.info({ name, terms: authority.terms }, `got a certificate for ${name}`);
+    if (isDue)
+      log.warn({ name }, `the certificate for ${name} is due again at once: is the clock right?`);
   };
   const attempt = async (name: string) => {
     attempts.set(name, nextAttempt(clock.now(), attempts.get(name)));
