@@ -363,6 +363,47 @@ t.test('while a challenge is under way over TLS, everybody else is served as eve
   t.match(await ask('a.example.org', ['acme-tls/1']), ['its own ']);
 });
 
+t.test('who says to look for a challenge can not stay', async (t) => {
+  const underWay = presenting('tls-alpn-01');
+  const challenge = { name: 'a.example.org', token: 'a', keyAuthorization: 'a.b' };
+  await underWay.present({ ...challenge, crypto: acmeClient.crypto });
+  const server = createTlsServer();
+  answerOverTls(server, underWay);
+  const port = await listen(t, server);
+
+  /** Whether the way lets through only the first that a client says. It never tells that one ended. */
+  let isShort = false;
+  const way = createTcpServer({ allowHalfOpen: true }, (near) => {
+    const far = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true });
+    far.on('data', (chunk) => near.write(chunk)).on('error', () => {});
+    let isFirst = true;
+    near
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        if (isFirst || !isShort) far.write(chunk);
+        isFirst = false;
+      });
+    t.teardown(() => far.destroy());
+  });
+  const wayPort = await listen(t, way);
+  const count = () =>
+    new Promise((resolve) => server.getConnections((_error, number) => resolve(number)));
+  const goes = async () => {
+    for (let i = 0; i < 1_200 && (await count()) !== 0; i++) await pause(10);
+    return count();
+  };
+  const host = '127.0.0.1';
+  const asked = { port: wayPort, host, servername: 'a.example.org', rejectUnauthorized: false };
+  for (isShort of [false, true]) {
+    const socket = connect({ ...asked, ALPNProtocols: ['acme-tls/1'] }).on('error', () => {});
+    await once(socket, isShort ? 'connect' : 'secureConnect');
+    await pause(50);
+    if (isShort) t.equal(await count(), 1);
+    t.equal(await goes(), 0, isShort ? 'in the handshake' : 'when it has seen it');
+    socket.destroy();
+  }
+});
+
 t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
   setDefaultCACertificates([...getCACertificates(), readFileSync(CA_FILE, 'utf8')]);
   let current: Acme | undefined;
