@@ -618,6 +618,17 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     const again = await start(t, { names, state: source.state });
     await again.isIdle();
     t.equal(orders(), 6, 'a new start does not begin anew');
+    t.match(
+      again.logged,
+      [
+        {
+          level: 'warn',
+          again: /^20\d\d-/,
+          message: /failed before .* fails\.example\.org must wait/,
+        },
+      ],
+      'and says so',
+    );
     await again.stop();
 
     wrong = undefined;

@@ -174,6 +174,12 @@ export async function acme({
     ...answering,
     want,
     begin: () => {
+      for (const name of wanted) {
+        const after = attempts.get(name)?.after ?? 0;
+        if (held.has(name) || after <= clock.now()) continue;
+        const again = new Date(after).toISOString();
+        log.warn({ name, again }, `what failed before is tried again later: ${name} must wait`);
+      }
       working ??= work();
     },
     stop: async () => {
