@@ -68,6 +68,7 @@ export async function gate(
   const certificates = files && inOrder(authority ? [files, authority] : [files]);
   const old = new Set<Generation>();
   const entered = new WeakMap<ProxyRequest, () => void>();
+  let isClosed = false;
 
   const handler: Handler = async (request) => {
     const generation = current;
@@ -129,6 +130,7 @@ export async function gate(
       try {
         await authority?.want(next.tls?.acme?.names ?? []);
         if (next.tls) files?.use(next.tls.certificates);
+        if (isClosed) throw new Error('it was closed meanwhile');
       } catch (error) {
         await opened.close();
         throw error;
@@ -139,6 +141,7 @@ export async function gate(
       before.retire().then(closed, closed); // what went wrong there is nothing to those here now
     },
     close: async () => {
+      isClosed = true;
       for (const generation of [...old, current]) await generation.close();
       await certificates?.stop();
       await store.close();

@@ -22,8 +22,9 @@ export function reloading(
   const asked = placesOf(started.config);
   let inForce: InForce = { ...started, since: new Date(), problems: [] };
   let isWatched = false;
+  let isStopped = false;
   const watch = ({ watch: isWanted }: Config) => {
-    if (file === undefined || isWanted === isWatched) return;
+    if (file === undefined || isStopped || isWanted === isWatched) return;
     if (isWanted) watchFile(file, { interval: LOOK }, again);
     else unwatchFile(file, again);
     isWatched = isWanted;
@@ -61,6 +62,7 @@ export function reloading(
     again,
     inForce: () => inForce,
     stop: () => {
+      isStopped = true; // one that is under way still ends
       process.off('SIGHUP', again);
       process.on('SIGHUP', () => {}); // else it would end the process at once
       if (file !== undefined) unwatchFile(file, again);

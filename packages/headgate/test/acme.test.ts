@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -245,6 +245,64 @@ t.test('only a nonce that was refused is tried again', async (t) => {
   }
 });
 
+/** An authority's server, which answers as a test has it. */
+async function badAuthority(t: Test, answer: RequestListener): Promise<string> {
+  setDefaultCACertificates([...getCACertificates(), readFileSync(CA_FILE, 'utf8')]);
+  const key = readFileSync(CA_FILE.replace('.pem', '-key.pem'));
+  const server = createHttpsServer({ cert: readFileSync(CA_FILE), key }, answer);
+  return `https://127.0.0.1:${await listen(t, server)}/dir`;
+}
+
+t.test('where no answer comes, what was said before is not the reason', async (t) => {
+  let posts = 0;
+  const directory = await badAuthority(t, ({ method, headers, socket }, res) => {
+    res.setHeader('replay-nonce', 'abc');
+    const at = (path: string) => `https://${headers.host}${path}`;
+    const problem = { type: 'urn:ietf:params:acme:error:badNonce', detail: 'another nonce' };
+    if (method !== 'POST')
+      return res.end(JSON.stringify({ newNonce: at('/nonce'), newAccount: at('/account') }));
+    posts += 1;
+    if (posts > 1) return socket.destroy();
+    return res.writeHead(400).end(JSON.stringify(problem));
+  });
+  const { log, errors } = recorder();
+  const source = await acme({ ...given, directory, state: folder(t), log });
+  source.begin();
+  await until(() => errors().length > 0);
+  await source.stop();
+  t.match(errors(), [{ type: undefined, message: /dir stopped answering$/ }]);
+  t.equal(posts, 2);
+});
+
+t.test('an answer without end is given up', async (t) => {
+  const limit = AbortSignal.timeout;
+  t.intercept(AbortSignal, 'timeout', {
+    value: (ms: number) => limit.call(AbortSignal, ms > 60_000 ? ms / 600 : ms),
+  });
+  for (const [every, size] of [
+    [20, 1],
+    [1, 256 * 1024],
+  ] as const) {
+    let sent = 0;
+    const directory = await badAuthority(t, ({ method }, res) => {
+      if (method === 'HEAD') return res.end();
+      const timer = setInterval(() => {
+        if (res.writableNeedDrain) return;
+        sent += size;
+        res.write(' '.repeat(size));
+      }, every);
+      res.once('close', () => clearInterval(timer));
+    });
+    const { log, errors } = recorder();
+    const source = await acme({ ...given, directory, state: folder(t), log });
+    source.begin();
+    await until(() => errors().length > 0);
+    await source.stop();
+    t.match(errors(), [{ message: /dir stopped answering$/ }], `${size} bytes at a time`);
+    t.ok(sent < 16 * 1024 * 1024, 'nor is all of it taken');
+  }
+});
+
 t.test('while a challenge is under way over TLS, everybody else is served as ever', async (t) => {
   const life = { from: Date.now(), to: Date.now() + DAY };
   const own = await selfSigned('a.example.org', life);
@@ -303,6 +361,47 @@ t.test('while a challenge is under way over TLS, everybody else is served as eve
   done();
   t.same(await ask('a.example.org', []), ordinary);
   t.match(await ask('a.example.org', ['acme-tls/1']), ['its own ']);
+});
+
+t.test('who says to look for a challenge can not stay', async (t) => {
+  const underWay = presenting('tls-alpn-01');
+  const challenge = { name: 'a.example.org', token: 'a', keyAuthorization: 'a.b' };
+  await underWay.present({ ...challenge, crypto: acmeClient.crypto });
+  const server = createTlsServer();
+  answerOverTls(server, underWay);
+  const port = await listen(t, server);
+
+  /** Whether the way lets through only the first that a client says. It never tells that one ended. */
+  let isShort = false;
+  const way = createTcpServer({ allowHalfOpen: true }, (near) => {
+    const far = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true });
+    far.on('data', (chunk) => near.write(chunk)).on('error', () => {});
+    let isFirst = true;
+    near
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        if (isFirst || !isShort) far.write(chunk);
+        isFirst = false;
+      });
+    t.teardown(() => far.destroy());
+  });
+  const wayPort = await listen(t, way);
+  const count = () =>
+    new Promise((resolve) => server.getConnections((_error, number) => resolve(number)));
+  const goes = async () => {
+    for (let i = 0; i < 1_200 && (await count()) !== 0; i++) await pause(10);
+    return count();
+  };
+  const host = '127.0.0.1';
+  const asked = { port: wayPort, host, servername: 'a.example.org', rejectUnauthorized: false };
+  for (isShort of [false, true]) {
+    const socket = connect({ ...asked, ALPNProtocols: ['acme-tls/1'] }).on('error', () => {});
+    await once(socket, isShort ? 'connect' : 'secureConnect');
+    await pause(50);
+    if (isShort) t.equal(await count(), 1);
+    t.equal(await goes(), 0, isShort ? 'in the handshake' : 'when it has seen it');
+    socket.destroy();
+  }
 });
 
 t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
@@ -519,6 +618,17 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     const again = await start(t, { names, state: source.state });
     await again.isIdle();
     t.equal(orders(), 6, 'a new start does not begin anew');
+    t.match(
+      again.logged,
+      [
+        {
+          level: 'warn',
+          again: /^20\d\d-/,
+          message: /failed before .* fails\.example\.org must wait/,
+        },
+      ],
+      'and says so',
+    );
     await again.stop();
 
     wrong = undefined;
@@ -530,6 +640,21 @@ t.test('an authority', { skip, timeout: 240_000 }, async (t) => {
     await mended.turn(3 * HOUR);
     t.ok(mended.pairFor('fails.example.org'));
     t.equal(readFileSync(join(keptIn(source.state), 'attempts.json'), 'utf8'), '{}');
+  });
+
+  await t.test('one that is due again at once, by a clock that is ahead, waits', async (t) => {
+    const source = await start(t, { names: ['ahead.example.org'] });
+    await source.isIdle();
+    const before = running.orders();
+    await source.turn(6 * 365 * DAY);
+    t.equal(running.orders(), before + 1);
+    for (let second = 0; second < 5; second++) await source.turn(1_000);
+    t.equal(running.orders(), before + 1);
+    t.match(source.logged.at(-1), { level: 'warn', message: /is due again at once.*clock/ });
+    await source.turn(3 * 60_000);
+    t.equal(running.orders(), before + 2);
+    await source.turn(3 * 60_000);
+    t.equal(running.orders(), before + 2, 'ever longer');
   });
 
   await t.test('a name that fails takes no other with it', async (t) => {

@@ -36,6 +36,25 @@ async function open(t: Test, written: WrittenConfig) {
   return { port, reload: async (next: WrittenConfig) => opened.reload(await toConfig(next)) };
 }
 
+/** The daemon with the headgate.yaml of a folder. */
+async function daemon(t: Test, cwd: string) {
+  const child = spawn(
+    'env',
+    [
+      ...['-u', 'NODE_OPTIONS', process.execPath, '--conditions=@headgate/source'],
+      ...[join(ROOT, 'packages/headgate/src/cli.ts'), 'run'],
+    ],
+    { cwd },
+  );
+  t.teardown(() => child.kill('SIGKILL'));
+  const said = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => (said.out += chunk));
+  child.stderr.on('data', (chunk) => (said.err += chunk));
+  const look = /Look:\s+http:\/\/127\.0\.0\.1:(\d+)/;
+  for (let i = 0; i < 30 && !look.test(said.err); i++) await until(() => look.test(said.err));
+  return { child, said, port: Number(look.exec(said.err)?.[1]) };
+}
+
 t.test('a WebSocket and a request under way go on as they began', async (t) => {
   let pending: ServerResponse | undefined;
   const origin = createServer((_req, res) => {
@@ -233,6 +252,62 @@ t.test('50 reloads under load lose nothing', async (t) => {
   t.ok(answered > 500, `${answered} requests`);
 });
 
+t.test('a reload that is under way at the end keeps nothing open', async (t) => {
+  const here = folder(t);
+  const go = join(here, 'go');
+  writeFileSync(
+    join(here, 'slow.mjs'),
+    `import { existsSync } from 'node:fs';
+    let count = 0;
+    export const plugin = {
+      name: 'slow',
+      options: { '~standard': { version: 1, vendor: 'mine', validate: (value) => ({ value }) } },
+      create: async () => {
+        count += 1;
+        if (count > 1) console.error('opening');
+        while (count > 1 && !existsSync('go')) await new Promise((done) => setTimeout(done, 10));
+        const timer = setInterval(() => {}, 1_000);
+        return { middleware: (request, next) => next(request), close: async () => clearInterval(timer) };
+      },
+    };`,
+  );
+  let pending: ServerResponse | undefined;
+  const origin = createServer((_req, res) => {
+    pending = res;
+  });
+  const upstream = `http://127.0.0.1:${await listen(t, origin)}`;
+  const write = (watch: boolean) => {
+    const sites = [{ upstream, middleware: [{ use: './slow.mjs' }] }];
+    const written: WrittenConfig = { listen: '127.0.0.1:0', watch, sites };
+    writeFileSync(join(here, 'headgate.yaml'), JSON.stringify(written));
+  };
+  for (const isFirst of [true, false]) {
+    write(false);
+    rmSync(go, { force: true });
+    const { child, port, said } = await daemon(t, here);
+    const slow = talk(port, GET);
+    await until(() => pending !== undefined);
+    write(true);
+    child.kill('SIGHUP');
+    await until(() => said.err.includes('opening'));
+    child.kill('SIGTERM');
+    await until(() => said.out.includes('stopping'));
+    if (isFirst) {
+      writeFileSync(go, '');
+      await until(() => said.out.includes('"msg":"reloaded"'));
+    }
+    pending?.end();
+    pending = undefined;
+    await slow;
+    if (!isFirst) {
+      await until(() => said.out.includes('"msg":"stopped"'));
+      writeFileSync(go, '');
+    }
+    const closed = once(child, 'close', { signal: AbortSignal.timeout(10_000) });
+    t.same(await closed, [0, null], isFirst ? 'opened in time' : 'opened when all was closed');
+  }
+});
+
 t.test('SIGHUP and a changed file reload; a wrong one changes nothing and is told', async (t) => {
   const here = folder(t);
   const file = join(here, 'headgate.yaml');
@@ -240,46 +315,31 @@ t.test('SIGHUP and a changed file reload; a wrong one changes nothing and is tol
   const write = (upstream: string, more = '') =>
     writeFileSync(file, `listen: 127.0.0.1:0\n${more}sites:\n  - upstream: ${upstream}\n`);
   write(one.url);
-  const child = spawn(
-    'env',
-    [
-      ...['-u', 'NODE_OPTIONS', process.execPath, '--conditions=@headgate/source'],
-      ...[join(ROOT, 'packages/headgate/src/cli.ts'), 'run'],
-    ],
-    { cwd: here },
-  );
-  t.teardown(() => child.kill('SIGKILL'));
-  let out = '';
-  let err = '';
-  child.stdout.on('data', (chunk) => (out += chunk));
-  child.stderr.on('data', (chunk) => (err += chunk));
-  const look = /Look:\s+http:\/\/127\.0\.0\.1:(\d+)/;
-  for (let i = 0; i < 30 && !look.test(err); i++) await until(() => look.test(err));
-  t.match(err, 'as headgate.yaml says');
-  const port = Number(look.exec(err)?.[1]);
+  const { child, port, said } = await daemon(t, here);
+  t.match(said.err, 'as headgate.yaml says');
   await talk(port, GET);
   t.equal(one.requests.length, 1);
 
   write(two.url, 'lisen: 1\n');
   child.kill('SIGHUP');
-  await until(() => out.includes('not reloaded'));
-  t.match(out, /headgate\.yaml:2:1: lisen: is not known here; did you mean listen\?/);
+  await until(() => said.out.includes('not reloaded'));
+  t.match(said.out, /headgate\.yaml:2:1: lisen: is not known here; did you mean listen\?/);
   await talk(port, GET);
   t.equal(one.requests.length, 2);
 
   write(two.url, 'watch: true\n');
   child.kill('SIGHUP');
-  await until(() => out.includes('"msg":"reloaded"'));
+  await until(() => said.out.includes('"msg":"reloaded"'));
   await talk(port, GET);
   t.equal(two.requests.length, 1);
 
   await new Promise((done) => setTimeout(done, 1_100)); // the file is looked at once a second
   write(one.url, 'watch: true\n');
-  await until(() => out.match(/"msg":"reloaded"/g)?.length === 2);
-  await until(() => out.match(/"msg":"reloaded"/g)?.length === 2);
+  await until(() => said.out.match(/"msg":"reloaded"/g)?.length === 2);
+  await until(() => said.out.match(/"msg":"reloaded"/g)?.length === 2);
   await talk(port, GET);
   t.equal(one.requests.length, 3);
-  t.notMatch(out, 'needs a restart');
+  t.notMatch(said.out, 'needs a restart');
   child.kill('SIGTERM');
   t.same(await once(child, 'close'), [0, null]);
 });

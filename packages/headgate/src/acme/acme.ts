@@ -45,6 +45,9 @@ export interface Acme extends CertificateSource, Omit<Presenting, 'present'> {
 /** Milliseconds between two looks at the clock, which may have been set or have slept meanwhile. */
 const LOOK = 60 * 60_000;
 
+/** Milliseconds that all of one order may take: more than each of its steps in turn. */
+const LONGEST = 15 * 60_000;
+
 const REAL: Clock = {
   now: Date.now,
   sleep: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
@@ -96,12 +99,14 @@ export async function acme({
     nap.abort();
   };
   const obtain = async (name: string) => {
-    const { signal } = stopping;
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(LONGEST)]);
     const { accountKey } = state;
     const authority = await openAuthority(directory, { key: accountKey, email }, signal);
     const pair = await order(name, authority, { challenge, signal, present });
     take(name, pair);
-    attempts.delete(name);
+    // By a clock that is far ahead it would be ordered over and over: then it waits as after a failure.
+    const isDue = (held.get(name)?.renewal ?? 0) <= clock.now();
+    if (!isDue) attempts.delete(name);
     try {
       await state.keepPair(name, pair);
       await state.keepAttempts(attempts);
@@ -111,6 +116,8 @@ export async function acme({
     }
     tell();
     log.info({ name, terms: authority.terms }, `got a certificate for ${name}`);
+    if (isDue)
+      log.warn({ name }, `the certificate for ${name} is due again at once: is the clock right?`);
   };
   const attempt = async (name: string) => {
     attempts.set(name, nextAttempt(clock.now(), attempts.get(name)));
@@ -167,6 +174,12 @@ export async function acme({
     ...answering,
     want,
     begin: () => {
+      for (const name of wanted) {
+        const after = attempts.get(name)?.after ?? 0;
+        if (held.has(name) || after <= clock.now()) continue;
+        const again = new Date(after).toISOString();
+        log.warn({ name, again }, `what failed before is tried again later: ${name} must wait`);
+      }
       working ??= work();
     },
     stop: async () => {

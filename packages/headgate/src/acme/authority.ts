@@ -21,8 +21,11 @@ export interface Account {
   readonly email?: string | undefined;
 }
 
-/** Milliseconds that one answer may take. */
+/** Milliseconds in which nothing of an answer comes. */
 const PATIENCE = 30_000;
+
+/** Bytes that one answer may have: a chain of certificates has a few thousand. */
+const MAX_ANSWER = 1024 * 1024;
 
 /**
  * Opens the account at an authority, or finds it again: the authority knows it by its key. With that the
@@ -39,7 +42,12 @@ export async function openAuthority(
   Object.assign(axios.defaults, {
     signal,
     timeout: PATIENCE,
+    maxContentLength: MAX_ANSWER,
     acmeSettings: { retryMaxAttempts: 0 }, // else it sleeps for as long as Retry-After says
+    transformRequest: (data: unknown) => {
+      said = undefined; // where no answer comes, the one before explains nothing
+      return JSON.stringify(data);
+    },
     transformResponse: (text: string, headers: Record<string, unknown>, status: number) => {
       const data = parsed(text);
       said = problemIn({ data, status, retryAfter: headers['retry-after'] });

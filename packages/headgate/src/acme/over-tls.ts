@@ -26,6 +26,7 @@ export function answerOverTls(
   const challenges = createServer(
     {
       ALPNProtocols: [PROTOCOL],
+      handshakeTimeout: PATIENCE,
       SNICallback: (name, done) => {
         const pair = challengePairFor(name);
         if (pair) done(null, createSecureContext(pair));
