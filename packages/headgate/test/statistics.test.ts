@@ -14,7 +14,7 @@ import { listen } from '../../core/test/wire.ts';
 import { senders } from '../src/sender.ts';
 import { serverName } from '../src/statistics/server-name.ts';
 import { servers } from '../src/statistics/servers.ts';
-import { siteStatistics } from '../src/statistics/site-statistics.ts';
+import { siteSchema, siteStatistics } from '../src/statistics/site-statistics.ts';
 import { openStatistics } from '../src/statistics/statistics.ts';
 import { topList } from '../src/statistics/top-list.ts';
 import { daemon, folder } from './process.ts';
@@ -201,6 +201,18 @@ t.test('the day and the hour move on, and bear a clock that is set back', async 
   answered('late.example', NOON + 23 * HOUR);
   t.same(at(NOON + 23 * HOUR + 1), [2, ['late.example']]);
   t.same(at(NOON + 24 * HOUR), [1, []]);
+});
+
+t.test('a clock that is set back a little costs neither the day nor the file', async (t) => {
+  const site = siteStatistics(NOON);
+  const answered = (now: number) => site.answered(1, undefined, now);
+  const last = NOON + 24 * HOUR;
+  for (let now = NOON; now < last; now += 5 * MINUTE) answered(now);
+  for (const now of [last, last - 1, last, last - 1, last]) answered(now);
+  const state = siteSchema.parse(site.toState(last));
+  t.equal(state.day.length, 288);
+  t.equal(new Set(state.day.map(({ at }) => at)).size, 288, 'each piece is there once');
+  t.match(state.day.at(-2), { at: last - 5 * MINUTE, requests: 3 });
 });
 
 t.test('the most frequent are found among any number, and never told too often', async (t) => {
