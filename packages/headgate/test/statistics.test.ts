@@ -215,6 +215,13 @@ t.test('a clock that is set back a little costs neither the day nor the file', a
   t.match(state.day.at(-2), { at: last - 5 * MINUTE, requests: 3 });
 });
 
+t.test('a start with a clock that is behind keeps the date', async (t) => {
+  const behind = siteStatistics(0, siteStatistics(NOON).toState(NOON));
+  t.equal(behind.report('a', 1).since, 1, 'never in the future');
+  const again = siteStatistics(NOON + HOUR, behind.toState(1));
+  t.equal(again.report('a', NOON + HOUR).since, NOON);
+});
+
 t.test('the most frequent are found among any number, and never told too often', async (t) => {
   const list = topList(50);
   for (let i = 0; i < 100_000; i++) {
