@@ -12,6 +12,7 @@ import { gate, toConfig, type WrittenConfig } from 'headgate';
 import t, { type Test } from 'tap';
 import { listen } from '../../core/test/wire.ts';
 import { senders } from '../src/sender.ts';
+import { page } from '../src/statistics/page.ts';
 import { serverName } from '../src/statistics/server-name.ts';
 import { servers } from '../src/statistics/servers.ts';
 import { siteSchema, siteStatistics } from '../src/statistics/site-statistics.ts';
@@ -220,6 +221,13 @@ t.test('a start with a clock that is behind keeps the date', async (t) => {
   t.equal(behind.report('a', 1).since, 1, 'never in the future');
   const again = siteStatistics(NOON + HOUR, behind.toState(1));
   t.equal(again.report('a', NOON + HOUR).since, NOON);
+});
+
+t.test('a software of any name in the file can be shown', async (t) => {
+  const state = siteStatistics(NOON).toState(NOON);
+  const software = { constructor: { previews: 1, requests: 1 } };
+  const site = siteStatistics(NOON, siteSchema.parse({ ...state, software }));
+  t.match(page([site.report('a', NOON)], '/s.json'), '<th scope="row">Constructor<');
 });
 
 t.test('the most frequent are found among any number, and never told too often', async (t) => {
