@@ -6,6 +6,8 @@ import { createServer, type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Finished, ProxyRequest } from '@headgate/core';
 import { aRequest } from '@headgate/core/testing';
 import { gate, toConfig, type WrittenConfig } from 'headgate';
@@ -244,6 +246,19 @@ t.test('the most frequent are found among any number, and never told too often',
   t.ok((first?.count ?? 0) <= 10_000 && (first?.count ?? 0) > 9_000, String(first?.count));
   t.equal(list.add('x'.repeat(10_000)), 1);
   t.ok(list.all().every(({ name }) => name.length <= 512));
+});
+
+t.test('what is remembered of long names is short', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const gc: () => void = runInNewContext('gc');
+  const list = topList(500);
+  gc();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 500; i++) list.add(Buffer.alloc(16_000, `/${i} `).toString('latin1'));
+  gc();
+  const grown = process.memoryUsage().heapUsed - before;
+  t.equal(list.all().length, 500);
+  t.ok(grown < 2_000_000, `${grown} bytes`);
 });
 
 t.test('the name of a server is what its User-Agent says, and nothing else', async (t) => {
