@@ -155,8 +155,11 @@ t.test('Caddy sends the fetchers, and nobody else', { skip: peers.withoutCaddy }
   await assertParted(t, async (headgate, app) => {
     const port = await peers.freePort();
     const site = agents('--caddy', '--to', headgate, '--application', app);
+    const denied = 'handle /denied* {\nrespond "not for you" 403\n}';
     const own = `handle {\nreverse_proxy ${app}\n}\n`;
-    await peers.caddy(t, port, `{\nadmin off\n}\nhttp://127.0.0.1:${port} {\n${site}\n${own}}\n`);
+    const block = [denied, site, own].join('\n');
+    await peers.caddy(t, port, `{\nadmin off\n}\nhttp://127.0.0.1:${port} {\n${block}}\n`);
+    t.equal(await ask(port, FETCHERS.Misskey ?? {}, 'GET', '/denied'), 'not for you');
     return port;
   });
 });
@@ -379,10 +382,10 @@ t.test('the document from Caddy', { skip: peers.withoutCaddy }, async (t) => {
       default_bind 127.0.0.1
     }
     ${HOST} {
-      # here
       handle /api/v1/streaming* {
         reverse_proxy 127.0.0.1:4000
       }
+      # here
       handle {
         reverse_proxy 127.0.0.1:3000
       }
