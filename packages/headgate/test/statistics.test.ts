@@ -154,6 +154,9 @@ t.test('a site that shows none has none, and a reload can begin', async (t) => {
   t.equal(statistics.reports()[0]?.totals.requests, 1);
   statistics.follow(await toConfig({ sites }, place));
   t.equal(statistics.reports()[0]?.totals.requests, 1, 'the next reload keeps it');
+  statistics.follow(await toConfig({ sites: [{ upstream }] }, place));
+  statistics.follow(await toConfig({ sites }, place));
+  t.equal(statistics.reports()[0]?.totals.requests, 1, 'and so do two that take it back');
   t.match(await (await fetch(`${url}/statistics`)).text(), 'default in the fediverse');
 });
 
