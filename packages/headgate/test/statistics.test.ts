@@ -251,6 +251,15 @@ t.test('the most frequent are found among any number, and never told too often',
   t.ok(list.all().every(({ name }) => name.length <= 512));
 });
 
+t.test('what a stranger asks for is text in the page', async (t) => {
+  const site = siteStatistics(NOON);
+  const preview = { family: 'mastodon', isThere: true, isSpared: true, saved: 0 };
+  site.previewed({ ...preview, page: 'http://a.example/<script>"&' }, NOON);
+  const html = page([site.report('a', NOON)], '/s.json');
+  t.match(html, 'a.example/&#60;script&#62;&#34;&#38;</th>');
+  t.notMatch(html, '<script');
+});
+
 t.test('what is remembered of long names is short', async (t) => {
   setFlagsFromString('--expose-gc');
   const gc: () => void = runInNewContext('gc');
