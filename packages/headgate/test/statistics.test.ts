@@ -6,15 +6,18 @@ import { createServer, type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Finished, ProxyRequest } from '@headgate/core';
 import { aRequest } from '@headgate/core/testing';
 import { gate, toConfig, type WrittenConfig } from 'headgate';
 import t, { type Test } from 'tap';
 import { listen } from '../../core/test/wire.ts';
 import { senders } from '../src/sender.ts';
+import { page } from '../src/statistics/page.ts';
 import { serverName } from '../src/statistics/server-name.ts';
 import { servers } from '../src/statistics/servers.ts';
-import { siteStatistics } from '../src/statistics/site-statistics.ts';
+import { siteSchema, siteStatistics } from '../src/statistics/site-statistics.ts';
 import { openStatistics } from '../src/statistics/statistics.ts';
 import { topList } from '../src/statistics/top-list.ts';
 import { daemon, folder } from './process.ts';
@@ -151,6 +154,9 @@ t.test('a site that shows none has none, and a reload can begin', async (t) => {
   t.equal(statistics.reports()[0]?.totals.requests, 1);
   statistics.follow(await toConfig({ sites }, place));
   t.equal(statistics.reports()[0]?.totals.requests, 1, 'the next reload keeps it');
+  statistics.follow(await toConfig({ sites: [{ upstream }] }, place));
+  statistics.follow(await toConfig({ sites }, place));
+  t.equal(statistics.reports()[0]?.totals.requests, 1, 'and so do two that take it back');
   t.match(await (await fetch(`${url}/statistics`)).text(), 'default in the fediverse');
 });
 
@@ -203,6 +209,32 @@ t.test('the day and the hour move on, and bear a clock that is set back', async 
   t.same(at(NOON + 24 * HOUR), [1, []]);
 });
 
+t.test('a clock that is set back a little costs neither the day nor the file', async (t) => {
+  const site = siteStatistics(NOON);
+  const answered = (now: number) => site.answered(1, undefined, now);
+  const last = NOON + 24 * HOUR;
+  for (let now = NOON; now < last; now += 5 * MINUTE) answered(now);
+  for (const now of [last, last - 1, last, last - 1, last]) answered(now);
+  const state = siteSchema.parse(site.toState(last));
+  t.equal(state.day.length, 288);
+  t.equal(new Set(state.day.map(({ at }) => at)).size, 288, 'each piece is there once');
+  t.match(state.day.at(-2), { at: last - 5 * MINUTE, requests: 3 });
+});
+
+t.test('a start with a clock that is behind keeps the date', async (t) => {
+  const behind = siteStatistics(0, siteStatistics(NOON).toState(NOON));
+  t.equal(behind.report('a', 1).since, 1, 'never in the future');
+  const again = siteStatistics(NOON + HOUR, behind.toState(1));
+  t.equal(again.report('a', NOON + HOUR).since, NOON);
+});
+
+t.test('a software of any name in the file can be shown', async (t) => {
+  const state = siteStatistics(NOON).toState(NOON);
+  const software = { constructor: { previews: 1, requests: 1 } };
+  const site = siteStatistics(NOON, siteSchema.parse({ ...state, software }));
+  t.match(page([site.report('a', NOON)], '/s.json'), '<th scope="row">Constructor<');
+});
+
 t.test('the most frequent are found among any number, and never told too often', async (t) => {
   const list = topList(50);
   for (let i = 0; i < 100_000; i++) {
@@ -217,6 +249,28 @@ t.test('the most frequent are found among any number, and never told too often',
   t.ok((first?.count ?? 0) <= 10_000 && (first?.count ?? 0) > 9_000, String(first?.count));
   t.equal(list.add('x'.repeat(10_000)), 1);
   t.ok(list.all().every(({ name }) => name.length <= 512));
+});
+
+t.test('what a stranger asks for is text in the page', async (t) => {
+  const site = siteStatistics(NOON);
+  const preview = { family: 'mastodon', isThere: true, isSpared: true, saved: 0 };
+  site.previewed({ ...preview, page: 'http://a.example/<script>"&' }, NOON);
+  const html = page([site.report('a', NOON)], '/s.json');
+  t.match(html, 'a.example/&#60;script&#62;&#34;&#38;</th>');
+  t.notMatch(html, '<script');
+});
+
+t.test('what is remembered of long names is short', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const gc: () => void = runInNewContext('gc');
+  const list = topList(500);
+  gc();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 500; i++) list.add(Buffer.alloc(16_000, `/${i} `).toString('latin1'));
+  gc();
+  const grown = process.memoryUsage().heapUsed - before;
+  t.equal(list.all().length, 500);
+  t.ok(grown < 2_000_000, `${grown} bytes`);
 });
 
 t.test('the name of a server is what its User-Agent says, and nothing else', async (t) => {

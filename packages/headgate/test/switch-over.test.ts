@@ -84,8 +84,8 @@ async function called(t: Test, name: string): Promise<number> {
   );
 }
 
-async function ask(port: number, headers: Fields, method = 'GET'): Promise<string> {
-  const req = request({ port, host: '127.0.0.1', agent: false, method, headers }).end();
+async function ask(port: number, headers: Fields, method = 'GET', path = '/'): Promise<string> {
+  const req = request({ port, host: '127.0.0.1', agent: false, method, path, headers }).end();
   const [res] = (await once(req, 'response')) as [IncomingMessage];
   let body = '';
   for await (const part of res) body += part;
@@ -124,18 +124,29 @@ t.test('agents: who they are', async (t) => {
   t.throws(() => agents('--nginx', '--to', '8080'), /--to must be HOST:PORT/);
 });
 
-/** What `agents --nginx` prints for `server { }`, without its comment signs. */
-function forServer(printed: string): string {
-  return Array.from(printed.matchAll(/^# {3}(.*\n)/gm), ([, line = '']) => line).join('');
+/** What `agents --nginx` prints for `server { }` and its `location / { }`, without comment signs. */
+function forServer(printed: string): [server: string, location: string] {
+  const lines = Array.from(printed.matchAll(/^# {3}(.*\n)/gm), ([, line = '']) => line);
+  return [lines.slice(0, -1).join(''), lines.at(-1)?.trimStart() ?? ''];
 }
 
 t.test('nginx sends the fetchers, and nobody else', { skip: peers.withoutNginx }, async (t) => {
   await assertParted(t, async (headgate, app) => {
     const port = await peers.freePort();
     const http = agents('--nginx', '--to', headgate, '--application', app);
-    const server = `server { listen 127.0.0.1:${port}; ${forServer(http)}
-      location / { proxy_pass http://${app}; } }`;
+    const [own, location] = forServer(http);
+    const server = `server { listen 127.0.0.1:${port}; ${own}
+      location / { ${location} proxy_pass http://${app}; }
+      location /denied { deny all; }
+      location /secret { auth_basic s; auth_basic_user_file /dev/null; proxy_pass http://${app}; } }`;
     await peers.nginx(t, port, http + server);
+    const fetcher = FETCHERS.Misskey ?? {};
+    t.match(
+      await ask(port, fetcher, 'GET', '/denied'),
+      '403 Forbidden',
+      'what others may not have',
+    );
+    t.match(await ask(port, fetcher, 'GET', '/secret'), '401 Authorization Required');
     return port;
   });
 });
@@ -144,8 +155,11 @@ t.test('Caddy sends the fetchers, and nobody else', { skip: peers.withoutCaddy }
   await assertParted(t, async (headgate, app) => {
     const port = await peers.freePort();
     const site = agents('--caddy', '--to', headgate, '--application', app);
+    const denied = 'handle /denied* {\nrespond "not for you" 403\n}';
     const own = `handle {\nreverse_proxy ${app}\n}\n`;
-    await peers.caddy(t, port, `{\nadmin off\n}\nhttp://127.0.0.1:${port} {\n${site}\n${own}}\n`);
+    const block = [denied, site, own].join('\n');
+    await peers.caddy(t, port, `{\nadmin off\n}\nhttp://127.0.0.1:${port} {\n${block}}\n`);
+    t.equal(await ask(port, FETCHERS.Misskey ?? {}, 'GET', '/denied'), 'not for you');
     return port;
   });
 });
@@ -330,10 +344,12 @@ t.test('the document from nginx', { skip: peers.withoutNginx || peers.withoutCur
   t.match(said, /<title>M<\/title>/);
   t.notMatch(said.slice(said.indexOf('<title>')), 'Mastodon', 'the head alone');
 
-  const [lines = ''] = peers.blocks('switch-over.md', 'nginx');
-  t.equal(lines, forServer(agents('--nginx')), 'the document says what the command says');
+  const [lines = '', line = ''] = peers.blocks('switch-over.md', 'nginx');
+  t.same([lines, line], forServer(agents('--nginx')), 'the document says what the command says');
   await assertSteps(t, place, 'From nginx', () =>
-    change('nginx/sites-available/mastodon', (text) => text.replace('# here', lines)),
+    change('nginx/sites-available/mastodon', (text) =>
+      text.replace('# here', lines).replace('location / {', `$& ${line}`),
+    ),
   );
 
   const [keep, swap, back] = commands('4. In its place');
@@ -366,10 +382,10 @@ t.test('the document from Caddy', { skip: peers.withoutCaddy }, async (t) => {
       default_bind 127.0.0.1
     }
     ${HOST} {
-      # here
       handle /api/v1/streaming* {
         reverse_proxy 127.0.0.1:4000
       }
+      # here
       handle {
         reverse_proxy 127.0.0.1:3000
       }

@@ -104,6 +104,19 @@ t.test('memoryStore needs no more memory than it counts', async (t) => {
   t.ok(grown > store.bytes / 3, 'and does not count several times as much');
 });
 
+t.test('memoryStore holds on to no key of what it let go', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const gc: () => void = runInNewContext('gc');
+  const store = memoryStore({ maxBytes: 100_000 });
+  gc();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 10_000; i++) await store.set(`${i} `.padEnd(2_000), Buffer.alloc(1), LONG);
+  gc();
+  const grown = process.memoryUsage().heapUsed - before;
+  t.ok(grown < 5_000_000, `${grown} bytes`);
+  t.ok(store.evictions > 9_000);
+});
+
 t.test('memoryStore knows its keys, however they came and went', async (t) => {
   const { now, advance } = heldClock(0);
   const store = memoryStore({ maxBytes: 10_000, now });

@@ -34,8 +34,8 @@ handle @headgate_${accept} {
 `;
   });
   return `# Sends the fetchers of the fediverse to Headgate. Written by: headgate agents --caddy
-# Write it again when Headgate is upgraded. It belongs into the site's block:
-# import /etc/caddy/headgate-agents
+# Write it again when Headgate is upgraded. It belongs into the site's block,
+# below every other handle but the one without a matcher: import /etc/caddy/headgate-agents
 
 ${matchers.join('\n')}`;
 }

@@ -4,7 +4,6 @@ import type { Places } from './places.ts';
 
 /** What belongs into the site's `server { }`; it is the same for every list of fetchers. */
 const SERVER = `error_page 418 = @headgate;
-if ($headgate_fetcher) { return 418; }
 location @headgate {
   proxy_pass http://headgate_fetchers;
   proxy_http_version 1.1;
@@ -13,6 +12,12 @@ location @headgate {
   proxy_set_header X-Forwarded-Proto $scheme;
   proxy_set_header Connection '';
 }`;
+
+/**
+ * What belongs into its `location / { }`. In `server { }` it would come before every other location, and
+ * whoever calls themselves a fetcher would get to what those deny or ask a password for.
+ */
+const LOCATION = 'if ($headgate_fetcher) { return 418; }';
 
 /** Fields of requests that are no anonymous fetch, and of what Headgate itself asks. */
 const TELLING = ['cookie', 'authorization', 'signature', 'signature_input', 'headgate_loop'];
@@ -28,6 +33,10 @@ export function forNginx(fetchers: readonly Fetcher[], { headgate, application }
 # /etc/nginx/conf.d/*.conf. This belongs into the site's server { }:
 #
 ${SERVER.replaceAll(/^/gm, '#   ')}
+#
+# And this into the location / { } in there:
+#
+#     ${LOCATION}
 
 upstream headgate_fetchers {
   server ${headgate};

@@ -45,6 +45,9 @@ export function day(kept: readonly Piece[] = []): Day {
       let piece = pieces.at(-1);
       if (piece?.at !== at) {
         forget(at);
+        piece = pieces.at(-1); // where a clock was set back, it is there already
+      }
+      if (piece?.at !== at) {
         piece = { at, requests: 0, previews: 0, fetches: 0 };
         pieces.push(piece);
       }

@@ -9,7 +9,7 @@ export interface Servers {
   /** True when there may be more than are counted. */
   readonly isFull: boolean;
   of(family: string): number;
-  /** The same for a file: the marks of the servers by software, in base64. */
+  /** The same for a file: the marks of the servers by software, in base64. A name can be looked up there. */
   toState(): Record<string, string>;
 }
 

@@ -98,7 +98,7 @@ export interface SiteStatistics {
 
 /** Begins, or goes on from what was kept. */
 export function siteStatistics(begun: number, kept?: SiteState): SiteStatistics {
-  const since = Math.min(begun, kept?.since ?? begun);
+  const since = kept?.since ?? begun;
   const totals: Totals = { ...(kept?.totals ?? NOTHING) };
   const software = new Map(
     Object.entries(kept?.software ?? {}).map(([name, counts]) => [name, { ...counts }]),
@@ -141,7 +141,7 @@ export function siteStatistics(begun: number, kept?: SiteState): SiteStatistics 
     },
     report: (site, now) => ({
       site,
-      since,
+      since: Math.min(since, now), // a clock may be behind, at a machine's start most often
       now,
       totals: { ...totals },
       servers: { count: known.size, isMore: known.isFull },

@@ -64,7 +64,7 @@ export async function openStatistics(
   const kept = await readState(path, stateSchema).catch((error: Error) => {
     log.warn({ file: path, reason: error.message }, 'the statistics begin anew: theirs is damaged');
   });
-  const known = kept?.sites ?? {};
+  const known = new Map(Object.entries(kept?.sites ?? {}));
   let sites = new Map<string, SiteStatistics>();
   let pages = publicPages(config, report);
   let hasNews = false;
@@ -76,8 +76,9 @@ export async function openStatistics(
 
   const follow = (next: Config) => {
     const shown = next.sites.filter(({ statistics }) => next.admin || statistics);
+    for (const [name, site] of sites) known.set(name, site.toState(now())); // one may come back
     sites = new Map(
-      shown.map(({ name }) => [name, sites.get(name) ?? siteStatistics(now(), known[name])]),
+      shown.map(({ name }) => [name, sites.get(name) ?? siteStatistics(now(), known.get(name))]),
     );
     pages = publicPages(next, report);
   };

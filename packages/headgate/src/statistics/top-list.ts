@@ -38,7 +38,7 @@ export function topList(size: number): TopList {
 
   return {
     add: (long) => {
-      const name = long.slice(0, MAX_NAME);
+      const name = long.length > MAX_NAME ? cut(long) : long;
       let entry = seen.get(name);
       if (!entry) {
         entry = { total: 0, doubt: 0 };
@@ -54,4 +54,9 @@ export function topList(size: number): TopList {
     },
     all: () => Array.from(seen, ([name, { total, doubt }]) => ({ name, count: total - doubt })),
   };
+}
+
+/** The beginning as a string of its own: what `slice` gives keeps the whole alive, up to 16 KiB. */
+function cut(long: string): string {
+  return Buffer.from(long.slice(0, MAX_NAME)).toString();
 }
