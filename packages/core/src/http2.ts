@@ -13,8 +13,10 @@ import { MAX_HEAD } from './unparsed.ts';
 /** What HTTP/2 is called in a TLS handshake (RFC 9113 section 3.1). */
 export const H2 = 'h2';
 
-/** Bytes of request bodies that may be on their way: of one request, and on one connection. */
+/** Bytes of a request's body that may be on their way. It bounds a connection: 100 of them, 25 MB. */
 const STREAM_WINDOW = 256 * 1024;
+
+/** Bytes of all bodies that may be on the wire at once; Node counts them until it has them, not until they are read. */
 const CONNECTION_WINDOW = 1024 * 1024;
 
 /** Milliseconds that a client has to close a connection on which it was told goodbye. */
@@ -26,7 +28,7 @@ const LIMITS: SecureServerOptions = {
   maxSessionMemory: 10,
   maxSessionInvalidFrames: 100,
   maxSessionRejectedStreams: 100,
-  streamResetBurst: 100,
+  streamResetBurst: 200, // a browser that leaves a page takes back all that it asked for
   streamResetRate: 33,
   strictSingleValueFields: false, // what an origin says twice passes, as over HTTP/1.1
   settings: {
