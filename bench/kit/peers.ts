@@ -57,7 +57,8 @@ async function headgate({ origin, tls, cdn }: PeerOptions): Promise<Peer> {
     ...(tls && { HEADGATE_TLS_CERT: tls.cert, HEADGATE_TLS_KEY: tls.key }),
     ...(cdn && { HEADGATE_PRESET: 'site', HEADGATE_CDN: cdn }),
   };
-  const args = ['run', '--upstream', `http://127.0.0.1:${origin}`, '--listen', `127.0.0.1:${port}`];
+  const place = `${tls ? 'https://' : ''}127.0.0.1:${port}`;
+  const args = ['run', '--upstream', `http://127.0.0.1:${origin}`, '--listen', place];
   return started({ name: 'headgate', port, isTls: !!tls, env }, [process.execPath, CLI, ...args]);
 }
 
