@@ -120,9 +120,10 @@ export function originationBy(
  */
 export function addressList(entries: readonly string[]): (address: string) => boolean {
   const list = blockList(entries);
+  if (!list) return () => false;
   return (address) => {
     const version = isIP(address);
-    return version !== 0 && (list?.check(address, version === 6 ? 'ipv6' : 'ipv4') ?? false);
+    return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
   };
 }
 

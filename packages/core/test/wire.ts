@@ -192,3 +192,13 @@ function chunkedEnd(text: string): number {
 export async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 200 && !holds(); i++) await new Promise((done) => setTimeout(done, 10));
 }
+
+/** A port that nobody has just now: nginx and Caddy take no 0. */
+export async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

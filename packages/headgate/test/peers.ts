@@ -4,11 +4,13 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request } from 'node:https';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
+
+export { freePort } from '../../core/test/wire.ts';
 
 /** Where nginx is, if it is; often in no ordinary user's PATH. */
 export const NGINX = whereIs('nginx');
@@ -33,16 +35,6 @@ export function folder(t: Test): string {
   const path = mkdtempSync(join(tmpdir(), 'headgate-'));
   t.teardown(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
-}
-
-/** A port that nobody has just now: nginx and Caddy take no port 0. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** A document. */

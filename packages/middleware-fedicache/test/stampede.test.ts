@@ -14,6 +14,7 @@ import { type FedicacheOptions, fedicache } from '@headgate/middleware-fedicache
 import { summaly } from '@misskey-dev/summaly';
 import { chromium } from 'playwright-core';
 import t, { type Test } from 'tap';
+import { freePort } from '../../core/test/wire.ts';
 
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
 const NGINX = '/usr/sbin/nginx';
@@ -174,12 +175,3 @@ t.test('a cache in front that ignores Vary keeps no cut page', { skip }, async (
   t.equal(await tab.locator('p').count(), 2000, 'the second time too');
   t.ok(asked.length > 0);
 });
-
-async function freePort(): Promise<number> {
-  const server = createOrigin().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
