@@ -7,6 +7,11 @@ import { field, withFields } from './headers.ts';
 /** "No body". */
 export const EMPTY: Buffer = Buffer.alloc(0);
 
+/** True for "no body", also where another copy of this package made it. */
+export function isEmpty(body: Body): boolean {
+  return Buffer.isBuffer(body) && body.length === 0;
+}
+
 /**
  * Gives up a body, so that what it came from (an upstream's socket) is freed; who still reads it is
  * told the reason, if there is one.

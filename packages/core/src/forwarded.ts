@@ -121,11 +121,24 @@ export function originationBy(
 export function addressList(entries: readonly string[]): (address: string) => boolean {
   const list = blockList(entries);
   if (!list) return () => false;
+  let last = { address: '', isListed: false }; // a proxy in front asks again and again
   return (address) => {
+    if (address === last.address) return last.isListed;
     const version = isIP(address);
-    return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
+    const isListed = version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
+    last = { address, isListed };
+    return isListed;
   };
 }
+
+/** The names of `forwardedFields`. */
+export const FORWARDED: readonly string[] = [
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+];
 
 /** The forwarding fields that tell an upstream who the client is (RFC 7239, and its older X- kin). */
 export function forwardedFields({ client, scheme, headers }: ProxyRequest): Record<string, string> {

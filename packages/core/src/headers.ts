@@ -49,6 +49,11 @@ const PROTECTED = new Set([
   'x-real-ip',
 ]);
 
+/** Names as they were received, and what they are in lower case: the same few come again and again. */
+const lowerCase = new Map<string, string>();
+const MAX_NAMES = 1_000;
+const LONGEST_NAME = 64;
+
 type MutableHeaders = Record<string, string | string[]>;
 
 /** Makes headers from name and value pairs, as Node's `rawHeaders` lists them. Keeps every field. */
@@ -133,7 +138,7 @@ export function toRaw(
 function collect(raw: readonly string[], isKept: (name: string) => boolean): Headers {
   const headers: MutableHeaders = Object.create(null);
   for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase();
+    const name = inLowerCase(raw[i] as string);
     if (!isKept(name)) continue;
     const value = raw[i + 1] as string;
     const before = headers[name];
@@ -144,9 +149,19 @@ function collect(raw: readonly string[], isKept: (name: string) => boolean): Hea
   return headers;
 }
 
+function inLowerCase(name: string): string {
+  const known = lowerCase.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (lowerCase.size >= MAX_NAMES) lowerCase.clear(); // somebody makes names up
+  if (name.length <= LONGEST_NAME) lowerCase.set(name, lower);
+  return lower;
+}
+
 function nominatedIn(raw: readonly string[]): Set<string> | undefined {
   let nominated: Set<string> | undefined;
   for (const value of rawFields(raw, 'connection')) {
+    if (value === 'keep-alive' || value === 'close') continue;
     for (const item of value.toLowerCase().split(',')) {
       const token = item.trim();
       if (token === 'keep-alive' || token === 'close' || PROTECTED.has(token)) continue;

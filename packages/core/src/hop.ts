@@ -22,7 +22,8 @@ export function isLoop(headers: Headers): boolean {
 
 /** The fields that a request gets on its way upstream; Via only where it is asked for. */
 export function hopFields(headers: Headers, hasVia: boolean): Record<string, string> {
-  const passed = [...fields(headers, LOOP), SELF].join(', ');
+  const before = field(headers, LOOP);
+  const passed = before === undefined ? SELF : `${before}, ${SELF}`;
   if (!hasVia) return { [LOOP]: passed };
   return { [LOOP]: passed, via: [...fields(headers, 'via'), viaOf('1.1')].join(', ') };
 }

@@ -2,6 +2,7 @@ export { type Balancer, balancer } from './balance.ts';
 export {
   discard,
   EMPTY,
+  isEmpty,
   readBody,
   whenOver,
   withBody,

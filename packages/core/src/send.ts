@@ -53,6 +53,12 @@ export function send(
       else res.flushHeaders();
       return;
     }
+    const whole = wholeOf(body, length);
+    if (whole) {
+      options.onBytes?.(whole.length);
+      res.end(whole);
+      return;
+    }
     if (body.readableLength === 0 && !body.readableEnded) res.flushHeaders();
     carry(body, res, length, options);
   } catch (error) {
@@ -91,6 +97,13 @@ export function lengthOf(
   if (given !== undefined && length === undefined)
     throw new HeadgateError('UPSTREAM_BROKEN', 'the Content-Length is not one number');
   return Buffer.isBuffer(body) && (hasBody || body.length > 0) ? body.length : length;
+}
+
+/** A body of which all has come already, as most pages do: in one piece it needs no carrying. */
+function wholeOf(body: Readable, length: number | undefined): Buffer | undefined {
+  const isWhole = 'complete' in body && body.complete === true; // said by Node's IncomingMessage alone
+  if (!isWhole || !length || body.readableLength !== length) return undefined;
+  return body.read() ?? undefined;
 }
 
 function carry(

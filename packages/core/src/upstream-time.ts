@@ -1,6 +1,6 @@
 /** Tells on a channel how long the upstream took. */
 import { channel } from 'node:diagnostics_channel';
-import type { Handler, ProxyRequest } from './exchange.ts';
+import type { ProxyRequest } from './exchange.ts';
 
 /** A response's head has come; the message on the channel `headgate:upstream`. */
 export interface UpstreamAnswer {
@@ -12,14 +12,9 @@ export interface UpstreamAnswer {
 
 const answers = channel('headgate:upstream');
 
-/** The same handler, whose answers are told to whoever listens. */
-export function timed(handler: Handler): Handler {
-  return async (request) => {
-    if (!answers.hasSubscribers) return handler(request);
-    const started = performance.now();
-    const response = await handler(request);
-    const { status } = response;
-    answers.publish({ request, status, ms: performance.now() - started } satisfies UpstreamAnswer);
-    return response;
-  };
+/** Tells those who listen, if anybody does. `started` is a time of `performance.now()`. */
+export function tellAnswer(request: ProxyRequest, status: number, started: number): void {
+  if (!answers.hasSubscribers) return;
+  const ms = performance.now() - started;
+  answers.publish({ request, status, ms } satisfies UpstreamAnswer);
 }

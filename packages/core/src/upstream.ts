@@ -1,16 +1,16 @@
 /** The back edge: asks an origin, and frames and times what is said to it and by it. */
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { Readable } from 'node:stream';
-import { EMPTY } from './body.ts';
+import { EMPTY, isEmpty } from './body.ts';
 import { HeadgateError } from './errors.ts';
 import type { Handler, ProxyRequest, ProxyResponse } from './exchange.ts';
-import { forwardedFields } from './forwarded.ts';
+import { FORWARDED, forwardedFields } from './forwarded.ts';
 import { field, rawFields, toEndToEnd, toLength, toRaw } from './headers.ts';
-import { hopFields, viaOf } from './hop.ts';
+import { hopFields, LOOP, viaOf } from './hop.ts';
 import { type ConnectionOptions, MAX_FIELD_LINES, MAX_INTERIM, poolOf } from './pool.ts';
 import { upload } from './upload.ts';
 import { tellRetry } from './upstream-retry.ts';
-import { timed } from './upstream-time.ts';
+import { tellAnswer } from './upstream-time.ts';
 
 export { toOrigin } from './origin.ts';
 
@@ -62,7 +62,7 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
   let isClosed = false;
   const within = (times: UpstreamTimes): Handler => {
     const all = { ...DEFAULT_TIMES, ...times };
-    return timed((request) => attempt(request, kept, all));
+    return (request) => attempt(request, kept, all);
   };
 
   return {
@@ -78,8 +78,9 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
     request: ProxyRequest,
     to: RequestOptions,
     times: Required<UpstreamTimes>,
-    isSecond = false,
+    firstAt?: number,
   ): Promise<ProxyResponse> {
+    const started = firstAt ?? performance.now();
     const { connectTimeout, headTimeout, idleTimeout } = times;
     const signal = request.signal();
     if (signal.aborted) return Promise.reject(signal.reason);
@@ -102,17 +103,17 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
         const hasBegun = (outgoing.socket?.bytesRead ?? 0) > bytesBefore;
         const isStale = outgoing.reusedSocket && IDEMPOTENT.has(method) && !hasBegun;
         const isRetried =
-          !isSecond && !isClosed && isEmpty(body) && !(cause instanceof HeadgateError);
+          firstAt === undefined && !isClosed && isEmpty(body) && !(cause instanceof HeadgateError);
         if (isRetried && (isStale || !isConnected)) {
           tellRetry(request, isStale ? 'stale-connection' : 'no-connection');
-          return resolve(attempt(request, fresh, times, true));
+          return resolve(attempt(request, fresh, times, started));
         }
         reject(cause instanceof HeadgateError ? cause : failure(cause, isConnected));
       };
 
       outgoing.maxHeadersCount = 0; // a limit here drops what is over it in silence
       signal.addEventListener('abort', onAbort, { once: true });
-      outgoing.once('socket', (socket) => {
+      outgoing.on('socket', (socket) => {
         isConnected = !socket.connecting;
         bytesBefore = socket.bytesRead;
         if (isConnected) return;
@@ -130,7 +131,7 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
         if (isTheirTurn) giveUp(new HeadgateError('UPSTREAM_TIMEOUT', 'the upstream fell silent'));
         else outgoing.socket?.setTimeout(incoming ? idleTimeout : headTimeout);
       });
-      outgoing.once('finish', () => {
+      outgoing.on('finish', () => {
         if (incoming) return;
         deadline = setTimeout(() => {
           giveUp(new HeadgateError('UPSTREAM_TIMEOUT', 'the response took too long to begin'));
@@ -149,7 +150,9 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
           const answer = toResponse(response, method);
           const type = field(answer.headers, 'content-type');
           const isEventStream = type?.startsWith('text/event-stream');
-          outgoing.socket?.setTimeout(isEventStream ? 0 : idleTimeout);
+          const silence = isEventStream ? 0 : idleTimeout;
+          if (response.socket.timeout !== silence) response.socket.setTimeout(silence);
+          tellAnswer(request, answer.status, started);
           resolve(answer);
         } catch (error) {
           response.destroy();
@@ -165,7 +168,8 @@ export function upstreamTo(url: string, options: UpstreamOptions = {}): Upstream
       });
 
       if (body instanceof Readable) upload(body, request, outgoing);
-      else outgoing.end(body);
+      else if (body.length > 0) outgoing.end(body);
+      else outgoing.end();
     });
   }
 }
@@ -203,25 +207,32 @@ export function onTooManyInterim(outgoing: ClientRequest, tell: (error: Error) =
   });
 }
 
+/** Fields of a request for an upstream that are said here, whatever the request has of them. */
+const OURS = new Set([...FORWARDED, LOOP, 'content-length', 'host']);
+const isOurs = (name: string) => OURS.has(name);
+const isOursOrVia = (name: string) => name === 'via' || OURS.has(name);
+
 /** The fields of a request for an upstream: what it has, what we know of its client, its framing. */
 function fieldsFor(request: ProxyRequest, host: string, via: boolean): string[] {
   const { method, headers, body } = request;
-  const forwarded = { ...forwardedFields(request), ...hopFields(headers, via) };
-  const given = field(headers, 'content-length');
-  const isOurs = (name: string) => name === 'content-length' || name === 'host';
-  const rest = toRaw(headers, (name) => isOurs(name) || Object.hasOwn(forwarded, name));
-  const raw = ['host', host, ...rest];
-  for (const name in forwarded) raw.push(name, forwarded[name] as string);
+  const raw = ['host', host, ...toRaw(headers, via ? isOursOrVia : isOurs)];
+  append(raw, forwardedFields(request));
+  append(raw, hopFields(headers, via));
 
   // Framed here whatever the method: Node frames no body of a GET, HEAD, DELETE or OPTIONS, and
   // what is sent without framing is the next request.
   if (body instanceof Readable) {
+    const given = field(headers, 'content-length');
     if (given === undefined) raw.push('transfer-encoding', 'chunked');
     else raw.push('content-length', given);
-  } else if (body.length > 0 || given !== undefined || !BODILESS.has(method)) {
+  } else if (body.length > 0 || !BODILESS.has(method) || Object.hasOwn(headers, 'content-length')) {
     raw.push('content-length', String(body.length));
   }
   return raw;
+}
+
+function append(raw: string[], more: Readonly<Record<string, string>>): void {
+  for (const name in more) raw.push(name, more[name] as string);
 }
 
 /** True when the upstream has got all that there is to get for now: the next word is its own. */
@@ -233,10 +244,6 @@ function isSent(outgoing: ClientRequest): boolean {
 function isWaitingFor(incoming: IncomingMessage): boolean {
   const isRead = incoming.readableFlowing === true || incoming.listenerCount('readable') > 0;
   return isRead && incoming.readableLength === 0;
-}
-
-function isEmpty(body: ProxyRequest['body']): boolean {
-  return body instanceof Buffer && body.length === 0;
 }
 
 function failure(cause: Error, wasConnected: boolean): HeadgateError {

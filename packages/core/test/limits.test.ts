@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import { HeadgateError, readBody } from '@headgate/core';
+import { EMPTY, HeadgateError, readBody } from '@headgate/core';
 import { createServer } from '@headgate/core/server';
 import t, { type Test } from 'tap';
+import { pacerOf } from '../src/pace.ts';
 import { front, listen, rawOrigin, talk, until } from './wire.ts';
 
 const H = 'Host: t.example\r\n';
@@ -162,6 +163,35 @@ t.test('a layer that reads a body may stop, and learns when it breaks off', asyn
   const broken = await talk(port, [chunked, 'zz\r\n'], { answers: 2 });
   t.match(errors[2], { code: 'BAD_REQUEST' });
   t.equal(broken.end, 'closed');
+});
+
+t.test('slow ones are found among others that come and go in any order', async (t) => {
+  const server = createServer({ handler: async () => ({ status: 204, headers: {}, body: EMPTY }) });
+  const watch = pacerOf(server, 40, 1_000_000);
+  await listen(t, server);
+  const told = new Set<string>();
+  const begin = (name: string) =>
+    watch({
+      socket: { bytesRead: 0, bytesWritten: 1, writableLength: 1 },
+      body: EMPTY,
+      onDrip: () => {},
+      onStall: () => told.add(name),
+    });
+  const orders = [0, 1, 2, 3].flatMap((a) =>
+    [0, 1, 2, 3].flatMap((b) => (a === b ? [] : [[a, b]])),
+  );
+  const stays: string[] = [];
+  const end = orders.flatMap((order) => {
+    const ends = [0, 1, 2, 3].map((index) => begin(`${order} ${index}`));
+    const over = order.map((index) => ends[index]);
+    stays.push(...[0, 1, 2, 3].filter((i) => !order.includes(i)).map((i) => `${order} ${i}`));
+    over[0]?.();
+    return over.slice(1);
+  });
+  for (const each of end) each?.();
+  await until(() => told.size === stays.length);
+  await pause(100);
+  t.same([...told].sort(), stays.sort());
 });
 
 t.test('a client that does not read is sent away, even if it keeps talking', async (t) => {

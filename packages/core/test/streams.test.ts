@@ -6,7 +6,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { Readable, Transform } from 'node:stream';
+import { PassThrough, Readable, Transform } from 'node:stream';
 import { compose, type Middleware, withBody } from '@headgate/core';
 import { upstreamTo } from '@headgate/core/upstream';
 import t from 'tap';
@@ -164,6 +164,13 @@ t.test(
     const shout: Middleware = async (request, next) => {
       const response = await next(request);
       if (!(response.body instanceof Readable)) return response;
+      if (request.url === '/more') {
+        response.body.resume();
+        const more = new PassThrough();
+        more.write('hello'); // as long as it says, but not all
+        setTimeout(() => more.end('again'), 50);
+        return { ...response, body: more };
+      }
       const upper = new Transform({
         transform: (chunk, _encoding, done) => done(null, String(chunk).toUpperCase().repeat(2)),
       });
@@ -184,6 +191,11 @@ t.test(
     t.match(wrong.end, /closed|reset/);
     await until(() => reports.length === 2);
     t.match(reports[1]?.error, { code: 'UPSTREAM_BROKEN' });
+
+    const more = await talk(port, 'GET /more HTTP/1.1\r\nHost: t\r\n\r\n', { answers: 2 });
+    t.match(more.end, /closed|reset/, 'the connection ends with it');
+    await until(() => reports.length === 3);
+    t.match(reports[2]?.error, { code: 'UPSTREAM_BROKEN' });
   },
 );
 

@@ -1,5 +1,12 @@
 /** One site at work: its layers, and below them what answers. */
-import type { CacheStore, Handler, Layer, ProxyRequest, Site } from '@headgate/core';
+import {
+  type CacheStore,
+  type Handler,
+  isEmpty,
+  type Layer,
+  type ProxyRequest,
+  type Site,
+} from '@headgate/core';
 import type { Tunnel } from '@headgate/core/upgrade';
 import { namespaced } from '@headgate/store';
 import { limitBody } from './body-limit.ts';
@@ -53,12 +60,17 @@ export async function openSite(
     handler = (request) => layer.middleware(request, background);
   }
 
+  const limited = async (request: ProxyRequest, bodyLimit: number) =>
+    handler(limitBody(request, bodyLimit));
+
   return {
     name,
     hosts,
-    handler: async (request) => {
+    handler: (request) => {
       const { bodyLimit } = targets.of(request.url);
-      return handler(bodyLimit === undefined ? request : limitBody(request, bodyLimit));
+      return bodyLimit === undefined || isEmpty(request.body)
+        ? handler(request)
+        : limited(request, bodyLimit);
     },
     tunnelFor: ({ url }) => targets.of(url).tunnel,
     layers,

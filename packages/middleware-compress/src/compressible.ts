@@ -1,5 +1,5 @@
 /** Which responses may be compressed. */
-import { EMPTY, field, type ProxyRequest, type ProxyResponse } from '@headgate/core';
+import { field, type ProxyRequest, type ProxyResponse } from '@headgate/core';
 
 /** Types that become much shorter. An event stream isn't among them: each event must go out whole. */
 const TYPES =
@@ -43,6 +43,6 @@ function forbidsTransform(headers: ProxyResponse['headers']): boolean {
 /** Bytes of the body, that of GET for HEAD; `Infinity` if nobody knows. */
 function sizeOf({ method }: ProxyRequest, response: ProxyResponse): number {
   const { body } = response;
-  if (body instanceof Buffer && (body !== EMPTY || method !== 'HEAD')) return body.length;
+  if (body instanceof Buffer && (body.length > 0 || method !== 'HEAD')) return body.length;
   return promisedLength(response) ?? Number.POSITIVE_INFINITY;
 }

@@ -3,6 +3,7 @@ import {
   type CacheStore,
   EMPTY,
   type Handler,
+  isEmpty,
   type Layer,
   type ProxyRequest,
   type ProxyResponse,
@@ -20,7 +21,7 @@ import { hostLimit } from './host-limit.ts';
 import { keyPrefix } from './key-prefix.ts';
 import { type FedicacheOptions, schema } from './options.ts';
 import { certain, patient } from './patient-store.ts';
-import { replies } from './replies.ts';
+import { type Asking, replies } from './replies.ts';
 import {
   changedBy,
   ignoring,
@@ -96,16 +97,18 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   /** Keys of stale pages for which the origin is being asked. */
   const refreshing = new Set<string>();
 
-  const middleware: Layer['middleware'] = async (request, next) => {
+  const middleware: Layer['middleware'] = (request, next) => {
     if (!SAFE.has(request.method)) return forgetting(request, next);
     const { mayTrim, family } = classify(request);
     const isPreview = mayTrim && !isFill(request, settings);
-    if (!isPreview || request.body !== EMPTY) return next(request); // no fetcher sends a body
+    if (!isPreview || !isEmpty(request.body)) return next(request); // no fetcher sends a body
 
     const target = targetOf(request, isIgnored);
-    if (!target) return next(request);
+    return target ? preview({ request, family }, target, next) : next(request);
+  };
 
-    const asking = { request, family };
+  const preview = async (asking: Asking, target: Target, next: Handler): Promise<ProxyResponse> => {
+    const { request } = asking;
     const key = keyOf(target);
     use(target.host, key);
     const entry = await read(key);

@@ -16,10 +16,14 @@ export interface Forgetting {
  */
 export function hostLimit(limit: number, forget: Forgetting): (host: string, key: string) => void {
   const used = new Map<string, Set<string>>();
+  let newest: string | undefined;
   return (host, key) => {
     const keys = used.get(host) ?? new Set();
-    used.delete(host);
-    used.set(host, keys);
+    if (host !== newest) {
+      used.delete(host);
+      used.set(host, keys);
+      newest = host;
+    }
     if (keys.size <= MAX_KEYS) keys.add(key);
     if (used.size <= limit) return;
     const [[oldest, itsKeys] = [host, keys]] = used;

@@ -279,6 +279,13 @@ t.test('who is no preview fetcher gets what the origin says, untouched', async (
   }
 });
 
+t.test('no body is no body, whoever made the empty buffer', async (t) => {
+  const origin = upstream(() => html());
+  const { middleware } = layer();
+  const { headers } = await middleware(preview({ body: Buffer.alloc(0) }), origin);
+  t.match(headers, { fedicache: 'Active' });
+});
+
 t.test('each URL is one page: scheme, host whatever its case, path and query', async (t) => {
   const origin = upstream(() => html());
   const { middleware } = layer();
