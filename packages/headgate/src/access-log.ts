@@ -1,7 +1,6 @@
 /** One record for each exchange. */
 import { type Finished, field } from '@headgate/core';
 import { classify } from '@headgate/fedi-agents';
-import type { Logger } from 'pino';
 import {
   type LoggedClient,
   loggedClient,
@@ -21,23 +20,29 @@ export interface AccessLogOptions {
   readonly upstreamTime?: (id: string) => number | undefined;
 }
 
+/** pino's numbers, since its readers read these records too. */
+const LEVELS = { info: 30, warn: 40 };
+
 /**
- * Makes the function that logs a finished exchange. Paths are logged without their query and
+ * Makes the function that writes a finished exchange as a line of JSON, in pino's form. Paths are logged without their query and
  * addresses shortened to their network, unless asked otherwise: tokens and people don't belong in a
  * log.
  */
 export function accessLog(
-  log: Logger,
+  write: (line: string) => void,
   { query = false, client = 'truncated', upstreamTime }: AccessLogOptions = {},
 ): (exchange: Finished) => void {
   return ({ request, httpVersion, response, status, bytesIn, bytesOut, ms, error }) => {
     const { id, method, url, headers } = request;
     const { family, purpose } = classify(request);
     const upstreamMs = upstreamTime?.(id);
-    const line = {
+    const host = field(headers, 'host');
+    const record = {
+      level: status >= 500 ? LEVELS.warn : LEVELS.info,
+      time: Date.now(),
       id,
       method,
-      host: said(field(headers, 'host')?.replace(/^.*@/s, '')), // a refused one may say anything
+      host: said(host?.slice(host.lastIndexOf('@') + 1)), // a refused one may say anything
       path: printable(pathOf(url)),
       query: query ? said(maskedQuery(url)) : undefined,
       protocol: httpVersion && `HTTP/${httpVersion}`,
@@ -51,9 +56,9 @@ export function accessLog(
       ...(family !== 'other' && { agent: family, purpose }),
       cache: response && cacheOutcome(field(response.headers, 'cache-status')),
       ...(error && { error: 'code' in error ? error.code : error.name, reason: reason(error) }),
+      msg: 'request',
     };
-    if (status >= 500) log.warn(line, 'request');
-    else log.info(line, 'request');
+    write(`${JSON.stringify(record)}\n`);
   };
 }
 

@@ -67,28 +67,26 @@ export async function gate(
   const files = config.tls && pemFiles(config.tls.certificates, { warn });
   const certificates = files && inOrder(authority ? [files, authority] : [files]);
   const old = new Set<Generation>();
-  const entered = new WeakMap<ProxyRequest, () => void>();
+  const entered = new WeakMap<ProxyRequest, Generation>();
   let isClosed = false;
 
-  const handler: Handler = async (request) => {
-    const generation = current;
-    entered.set(request, generation.enter());
-    const left = generation.enter(); // a client may be gone long before the layers are done
-    try {
-      return await generation.handler(request);
-    } finally {
-      left();
-    }
+  /** Counts an exchange as under way in `current` until it is told to be over. */
+  const enter = (request: ProxyRequest) => {
+    current.enter();
+    entered.set(request, current);
   };
-
   const within = async <T>(work: (generation: Generation) => Promise<T>): Promise<T> => {
     const generation = current;
-    const left = generation.enter();
+    generation.enter();
     try {
       return await work(generation);
     } finally {
-      left();
+      generation.leave();
     }
+  };
+  const handler: Handler = (request) => {
+    enter(request);
+    return within((generation) => generation.handler(request)); // layers may work on without a client
   };
 
   const options: ServerOptions = {
@@ -98,7 +96,7 @@ export async function gate(
     ),
     tunnelFor: (request) => {
       const tunnel = current.tunnelFor(request);
-      if (tunnel) entered.set(request, current.enter());
+      if (tunnel) enter(request);
       return tunnel && measure ? measure.tunnel(tunnel) : tunnel;
     },
     site: (headers) => current.siteOf(headers),
@@ -106,7 +104,7 @@ export async function gate(
     isPrivate: (name) => current.isPrivate(name),
     errorPage: (error, request) => current.errorPage(error, request),
     finished: (exchange) => {
-      entered.get(exchange.request)?.();
+      entered.get(exchange.request)?.leave();
       onFinished?.(exchange);
       finished?.(exchange);
     },

@@ -30,8 +30,9 @@ export interface Generation extends Upkeep {
   readonly tunnelFor: (request: ProxyRequest) => Tunnel | undefined;
   /** The addresses behind, with the name of their site. */
   readonly upstreams: () => readonly (UpstreamAddress & { readonly site: string })[];
-  /** Keeps it open until what is returned is called. */
-  enter(): () => void;
+  /** Keeps it open until `leave` was called as often. */
+  enter(): void;
+  leave(): void;
   /** Closes it as soon as nobody is in it; resolves then. */
   retire(): Promise<void>;
   /** Closes it now, whoever is in it. */
@@ -56,30 +57,26 @@ export async function openGeneration(
     closed ??= closeAll(sites);
     return closed;
   };
+  const enter = () => {
+    inside += 1;
+  };
   const leave = () => {
     inside -= 1;
     if (isRetired && inside === 0) tellEmpty();
   };
-  const enter = () => {
-    let isIn = true;
-    inside += 1;
-    return () => {
-      if (isIn) leave();
-      isIn = false;
-    };
+  const leaveAfter = (response: ProxyResponse) => {
+    whenOver(response.body, leave);
+    return response;
+  };
+  const leaveWith = (error: unknown) => {
+    leave();
+    throw error;
   };
   const counted =
     (handler: Handler): Handler =>
-    async (request) => {
-      const left = enter();
-      try {
-        const response = await handler(request);
-        whenOver(response.body, left);
-        return response;
-      } catch (error) {
-        left();
-        throw error;
-      }
+    (request) => {
+      enter();
+      return handler(request).then(leaveAfter, leaveWith);
     };
 
   try {
@@ -105,9 +102,9 @@ export async function openGeneration(
     }),
     isPrivate: (name) => privates.has(name),
     errorPage: errorPages(errorPage === undefined ? {} : { page: errorPage }),
-    handler: async (request) => {
+    handler: (request) => {
       const site = bySite.get(request.site);
-      if (!site) throw unknownHost(request);
+      if (!site) return Promise.reject(unknownHost(request));
       if (request.method === 'PURGE') return purged(request);
       return secured ? secured.layer(request, site.handler) : site.handler(request);
     },
@@ -118,10 +115,11 @@ export async function openGeneration(
         addresses().map((address) => ({ site: name, ...address })),
       ),
     enter,
+    leave,
     retire: async () => {
-      const left = enter();
+      enter();
       isRetired = true;
-      left();
+      leave();
       await empty;
       await close();
     },

@@ -1,5 +1,4 @@
 /** What of a request may stand in a log: nothing secret, no more than needed, nothing that is obeyed. */
-import { isIPv6 } from 'node:net';
 
 /** How a client's address is logged: its network (/24, /48), in full, or not at all. */
 export type LoggedClient = 'truncated' | 'full' | 'off';
@@ -10,6 +9,9 @@ export const MAX_USER_AGENT = 256;
 /** Bytes of anything else that are logged. */
 export const MAX_VALUE = 1_024;
 
+/** What needs no look at its characters: nearly everything. */
+const PLAIN = /^[ -~]*$/;
+
 /** Names of query parameters whose values nobody but the application should see. */
 const SECRET = /token|key|code|secret|sig|pass|nonce/i;
 
@@ -18,7 +20,9 @@ const SECRET = /token|key|code|secret|sig|pass|nonce/i;
  * character that a terminal obeys or a reader of lines stumbles over in sight: `\x1b`.
  */
 export function printable(text: string, limit: number = MAX_VALUE): string {
-  return text.slice(0, limit).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+  const start = text.slice(0, limit);
+  if (PLAIN.test(start)) return start;
+  return start.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
     const code = character.charCodeAt(0).toString(16);
     return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, '0')}`;
   });
@@ -26,13 +30,16 @@ export function printable(text: string, limit: number = MAX_VALUE): string {
 
 /** A target, or an address like that of a Referer, without query, fragment and credentials. */
 export function withoutQuery(url: string): string {
-  const [address = ''] = url.split(/[?#]/, 1);
+  const end = url.search(/[?#]/);
+  const address = end < 0 ? url : url.slice(0, end);
+  if (address.startsWith('/')) return address;
   return address.replace(/^([a-z][\w+.-]*:\/\/)[^/]*@/i, '$1');
 }
 
 /** The path of a target: of one in absolute-form, which was refused, what follows its host. */
 export function pathOf(url: string): string {
-  return withoutQuery(url).replace(/^[^/]*:\/\/[^/]*/, '');
+  const path = withoutQuery(url);
+  return path.startsWith('/') ? path : path.replace(/^[^/]*:\/\/[^/]*/, '');
 }
 
 /** The query of a target with `***` for the values that are secret; nothing if there is none. */
@@ -53,7 +60,7 @@ export function loggedClient(address: string, logged: LoggedClient): string | un
 
 /** The network that an address is in: enough to tell clients apart, too little to tell people. */
 function network(address: string): string {
-  if (!isIPv6(address)) return address.replace(/\.\d+$/, '.0');
+  if (!address.includes(':')) return address.replace(/\.\d+$/, '.0');
   const [head = ''] = address.split('::', 1);
   return `${head.split(':').slice(0, 3).join(':')}::`;
 }

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { isatty } from 'node:tty';
 import type { Finished } from '@headgate/core';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import sonicBoom from 'sonic-boom';
 import { type AccessLogOptions, accessLog } from './access-log.ts';
 import { combinedLog } from './combined-log.ts';
@@ -34,6 +34,11 @@ export interface Logging {
 const STDOUT = 1;
 const STDERR = 2;
 
+/** Milliseconds for which lines gather, the bytes that are written before, and those written at once. */
+const GATHERING = 100;
+const ENOUGH = 64 * 1024;
+const MAX_WRITE = 2 * ENOUGH;
+
 /** Bytes that wait for a slow disk or reader; what is more is dropped: serving comes first. */
 const MAX_WAITING = 16 * 1024 * 1024;
 
@@ -48,8 +53,15 @@ export async function logging({
   const { format = isTerminal ? 'pretty' : 'json' } = settings;
   const lines = await open(file ?? STDOUT, isTerminal);
   let isClosed = false;
-  const write = (line: string) => {
-    if (!isClosed) lines.write(line);
+  let gathering: NodeJS.Timeout | undefined;
+  const flush = () => {
+    gathering = undefined;
+    if (!isTerminal) lines.flush();
+  };
+  const add = (line: string) => {
+    if (isClosed) return;
+    lines.write(line);
+    gathering ??= setTimeout(flush, GATHERING).unref();
   };
   const times = upstreamTimes();
   const options = {
@@ -58,21 +70,21 @@ export async function logging({
     upstreamTime: times.take,
   };
 
-  const messages =
-    format === 'combined'
-      ? pino.destination({ dest: STDERR, sync: true })
-      : format === 'pretty'
-        ? await prettified(write, isTerminal)
-        : { write };
-  const log = pino({ base: null }, messages);
+  const isCombined = format === 'combined';
+  const write = format === 'pretty' ? await prettified(add, isTerminal) : add;
+  const log = pino(
+    { base: null },
+    isCombined ? pino.destination({ dest: STDERR, sync: true }) : { write },
+  );
   return {
     log,
-    finished: format === 'combined' ? combinedLog(write, options) : accessLog(log, options),
+    finished: isCombined ? combinedLog(write, options) : accessLog(write, options),
     reopen: () => {
       if (file !== undefined) lines.reopen();
     },
     close: async () => {
       isClosed = true;
+      clearTimeout(gathering);
       times.close();
       lines.end();
       // What can't be written is lost: to wait for it would be for ever.
@@ -85,7 +97,9 @@ async function open(dest: string | number, isTerminal: boolean) {
   const lines = new sonicBoom.SonicBoom({
     dest,
     sync: isTerminal,
+    minLength: isTerminal ? 0 : ENOUGH,
     maxLength: MAX_WAITING,
+    maxWrite: MAX_WRITE,
     mode: 0o640,
   });
   await once(lines, 'ready').catch((cause: Error) => {
@@ -103,10 +117,7 @@ async function open(dest: string | number, isTerminal: boolean) {
   return lines;
 }
 
-async function prettified(
-  write: (line: string) => void,
-  colorize: boolean,
-): Promise<DestinationStream> {
+async function prettified(write: (line: string) => void, colorize: boolean) {
   const { prettyFactory } = await import('pino-pretty'); // several MB that a daemon doesn't need
   const pretty = prettyFactory({
     colorize,
@@ -119,5 +130,5 @@ async function prettified(
       return `${status} ${method} ${host ?? ''}${path}${query ? `?${query}` : ''} ${ms} ms`;
     },
   });
-  return { write: (line) => write(pretty(line)) };
+  return (line: string) => write(pretty(line));
 }

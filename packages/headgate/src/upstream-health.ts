@@ -1,5 +1,5 @@
 /** Whether an address answers, as far as those who asked it have seen. */
-import { type Handler, toHeadgateError } from '@headgate/core';
+import { type Handler, type ProxyResponse, toHeadgateError } from '@headgate/core';
 
 /** What is known of an address. */
 export interface Health {
@@ -15,17 +15,16 @@ const FAILURE = /^UPSTREAM_/;
 /** Knows nothing yet. */
 export function health(): Health {
   let isHealthy: boolean | undefined;
+  const succeeded = (response: ProxyResponse) => {
+    isHealthy = true;
+    return response;
+  };
+  const failed = (error: unknown) => {
+    if (FAILURE.test(toHeadgateError(error).code)) isHealthy = false;
+    throw error;
+  };
   return {
-    watched: (handler) => async (request) => {
-      try {
-        const response = await handler(request);
-        isHealthy = true;
-        return response;
-      } catch (error) {
-        if (FAILURE.test(toHeadgateError(error).code)) isHealthy = false;
-        throw error;
-      }
-    },
+    watched: (handler) => (request) => handler(request).then(succeeded, failed),
     isHealthy: () => isHealthy,
   };
 }

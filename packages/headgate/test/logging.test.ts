@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Finished, HeadgateError } from '@headgate/core';
 import { aRequest, aResponse } from '@headgate/core/testing';
-import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { front, OK, rawOrigin, talk, until } from '../../core/test/wire.ts';
 import { type AccessLogOptions, accessLog } from '../src/access-log.ts';
@@ -30,7 +29,7 @@ const exchange = (asked: Asked = {}, changes: Partial<Finished> = {}): Finished 
 /** The record of an exchange, and the line that it is. */
 function record(finished: Finished, options?: AccessLogOptions) {
   const lines: string[] = [];
-  accessLog(pino({ base: null }, { write: (line) => lines.push(line) }), options)(finished);
+  accessLog((line) => lines.push(line), options)(finished);
   const [line = ''] = lines;
   return { line, ...JSON.parse(line) };
 }
@@ -188,9 +187,9 @@ t.test('nobody writes into the log, or to who reads it', async (t) => {
 
 t.test('over sockets: what Node lets in stays on its line too', async (t) => {
   const lines: string[] = [];
-  const log = pino({ base: null }, { write: (line) => lines.push(line) });
+  const log = accessLog((line) => lines.push(line), { query: true });
   const origin = await rawOrigin(t, OK);
-  const { port } = await front(t, origin.url, { finished: accessLog(log, { query: true }) });
+  const { port } = await front(t, origin.url, { finished: log });
   const agent = '\x9b31m \xe2\x80\xae "} {"';
   await talk(
     port,
