@@ -8,5 +8,5 @@ export function crashMeters({ counter, listen }: Meters): void {
     'Errors that nobody caught; the process ends after the first.',
     [],
   );
-  listen('headgate:crash', () => crashes.inc());
+  listen('headgate:crash', () => crashes.inc({}));
 }

@@ -1,6 +1,8 @@
 /** Makes metrics in one Registry and listens to channels, and takes all of it back at once. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Metric, type Registry } from 'prom-client';
+import { Distribution } from './distribution.ts';
+import { type Labels, series } from './series.ts';
 
 /** What a metric is made of. `read` is called for each scrape, before the values are. */
 type Wanted<Metric, Label extends string> = [
@@ -10,16 +12,28 @@ type Wanted<Metric, Label extends string> = [
   read?: (metric: Metric) => void | Promise<void>,
 ];
 
+/** A number that grows. */
+export interface Count<Label extends string> {
+  /** Adds a finite number that isn't negative, by default 1. */
+  inc(labels: Labels<Label>, value?: number): void;
+}
+
 /** What the parts of this package make their metrics with. */
 export interface Meters {
-  counter<Label extends string>(...wanted: Wanted<Counter<Label>, Label>): Counter<Label>;
+  counter<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+  ): Count<Label>;
+  /** A counter that somebody else counts: `read` is asked for its value. */
+  counterOf(name: string, help: string, read: () => number): void;
   gauge<Label extends string>(...wanted: Wanted<Gauge<Label>, Label>): Gauge<Label>;
   histogram<Label extends string>(
     name: string,
     help: string,
     labelNames: readonly Label[],
-    buckets: readonly number[],
-  ): Histogram<Label>;
+    bounds: readonly number[],
+  ): Pick<Distribution<Label>, 'observe'>;
   /**
    * Hears every message on a channel. `hear` must not throw: what a listener throws there ends the
    * process.
@@ -43,14 +57,30 @@ export function meters(register: Registry): Meters {
   };
 
   return {
-    counter: <Label extends string>(
-      ...[name, help, labelNames, read]: Wanted<Counter<Label>, Label>
-    ) => {
-      const made: Counter<Label> = new Counter({
+    // prom-client is told when somebody asks: each of its own counts takes a microsecond.
+    counter: (name, help, labelNames) => {
+      const sums = series(labelNames, () => ({ sum: 0 }));
+      new Counter({
         ...described(name, help, labelNames),
-        ...(read && { collect: () => read(made) }),
+        collect() {
+          this.reset();
+          for (const { labels, count } of sums.all()) this.inc(labels, count.sum);
+        },
       });
-      return made;
+      return {
+        inc: (labels, value = 1) => {
+          sums.of(labels).sum += value;
+        },
+      };
+    },
+    counterOf: (name, help, read) => {
+      new Counter({
+        ...described(name, help, []),
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
     },
     gauge: <Label extends string>(
       ...[name, help, labelNames, read]: Wanted<Gauge<Label>, Label>
@@ -61,8 +91,17 @@ export function meters(register: Registry): Meters {
       });
       return made;
     },
-    histogram: (name, help, labelNames, buckets) =>
-      new Histogram({ ...described(name, help, labelNames), buckets: [...buckets] }),
+    histogram: <Label extends string>(
+      name: string,
+      help: string,
+      labelNames: readonly Label[],
+      bounds: readonly number[],
+    ) => {
+      const made = new Distribution(name, help, labelNames, bounds);
+      register.registerMetric(made as unknown as Metric<Label>);
+      names.push(name);
+      return made;
+    },
     listen: (channel, hear) => {
       const onMessage = (message: unknown) => hear(message as Parameters<typeof hear>[0]);
       subscribe(channel, onMessage);

@@ -31,7 +31,7 @@ export interface Watched {
 }
 
 /** Makes a gauge for everything that there is. */
-export function watch({ counter, gauge }: Meters, { servers, store, upstreams }: Watched): void {
+export function watch({ counterOf, gauge }: Meters, { servers, store, upstreams }: Watched): void {
   if (servers)
     gauge('headgate_connections_open', "Clients' connections.", [], async (gauge) => {
       const counts = servers.map((server) => promisify(server.getConnections).call(server));
@@ -43,14 +43,10 @@ export function watch({ counter, gauge }: Meters, { servers, store, upstreams }:
       gauge.set(store.maxBytes),
     );
     gauge('headgate_store_entries', 'Entries kept.', [], (gauge) => gauge.set(store.size));
-    counter(
+    counterOf(
       'headgate_store_evictions_total',
       'Entries that had to go for others.',
-      [],
-      (counter) => {
-        counter.reset();
-        counter.inc(store.evictions);
-      },
+      () => store.evictions,
     );
   }
   if (upstreams)
