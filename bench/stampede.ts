@@ -1,8 +1,8 @@
 /**
  * A post with a link has just federated: `./dev bench stampede [--page FILE] [--rounds N] [--json FILE]`.
  * 2,000 servers, each on its own connection, ask for the page within one second, as Mastodon does; the
- * page isn't cached yet, and the origin takes 300 ms. Headgate, nginx (with its lock) and Varnish in
- * turn, on one core; the fetchers and the origin on the other.
+ * page isn't cached yet, and the origin takes 300 ms. Headgate, nginx (with its lock), Varnish and the
+ * first Fedicache's idea in PHP in turn, on one core; the fetchers and the origin on the other.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -28,9 +28,9 @@ interface Stampede {
 
 const WITHIN = 1_000;
 const CASES = [
-  { kind: 'cold, cacheable', path: '/page.html', isTls: false },
-  { kind: 'cold, cacheable, TLS', path: '/page.html', isTls: true },
-  { kind: 'uncacheable (no-store)', path: '/no-store/page.html', isTls: false },
+  { kind: 'cold, cacheable', path: '/page.html', isTls: false, isKept: true },
+  { kind: 'cold, cacheable, TLS', path: '/page.html', isTls: true, isKept: true },
+  { kind: 'uncacheable (no-store)', path: '/no-store/page.html', isTls: false, isKept: false },
 ];
 
 const { values } = parseArgs({
@@ -52,9 +52,10 @@ writeFileSync(join(home, 'page.html'), page);
 const origin = await startOrigin(home, Number(values.delay));
 const tell = report('stampede', values.json);
 
-for (const { kind, path, isTls } of CASES) {
+for (const { kind, path, isTls, isKept } of CASES) {
   const tls = isTls ? keyPair() : undefined;
-  const names = ['headgate', 'nginx', ...(isTls ? [] : (['varnish'] as const))] as const;
+  const plain = ['varnish', ...(isKept ? ['php' as const] : [])] as const;
+  const names = ['headgate', 'nginx', ...(isTls ? [] : plain)] as const;
   const peers = await startPeers({ origin: origin.port, gzip: true, tls }, names);
   const measured = new Map<string, Stampede[]>(peers.map(({ name }) => [name, []]));
   for (let round = -1; round < rounds; round++) {

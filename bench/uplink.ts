@@ -33,10 +33,11 @@ if (process.env[INSIDE] === undefined) {
   const itself = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)];
   const env = { ...process.env, [INSIDE]: '1' };
   const args = ['--net', ...itself, ...process.argv.slice(2)];
-  const { status } = spawnSync('unshare', args, { stdio: 'inherit', env });
-  if (status === null || status !== 0)
+  if (spawnSync('unshare', ['--net', 'tc', 'qdisc', 'show']).status !== 0) {
     console.error('uplink is left out: it needs root, unshare and tc (Debian package iproute2)');
-  process.exit(0);
+    process.exit(0);
+  }
+  process.exit(spawnSync('unshare', args, { stdio: 'inherit', env }).status ?? 1);
 }
 
 run('ip', 'link', 'set', 'lo', 'up', 'mtu', '1500');

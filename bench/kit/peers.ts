@@ -1,6 +1,6 @@
 /** How what is compared is set up: Headgate as it is installed, nginx, Varnish, HAProxy, Caddy. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,10 +30,21 @@ export interface KeyPair {
 /** The names of all that can be started. */
 export type PeerName = keyof typeof STARTERS;
 
+const PHP_SCRIPT = fileURLToPath(new URL('fedicache.php', import.meta.url));
 const CLI = fileURLToPath(new URL('../../packages/headgate/dist/cli.js', import.meta.url));
 
 /** Each starts one peer, or gives nothing where it isn't on this machine. */
-const STARTERS = { headgate, nginx, varnish, haproxy, caddy };
+const STARTERS = { headgate, nginx, varnish, haproxy, caddy, php };
+
+/** Debian's packages. */
+const PACKAGES: Readonly<Record<PeerName, string>> = {
+  headgate: 'headgate',
+  nginx: 'nginx',
+  varnish: 'varnish',
+  haproxy: 'haproxy',
+  caddy: 'caddy',
+  php: 'caddy php-fpm',
+};
 
 /** Starts those of the peers that are on this machine, and says which aren't. */
 export async function startPeers(
@@ -44,7 +55,8 @@ export async function startPeers(
   for (const name of names) {
     const peer = await STARTERS[name](options);
     if (peer) peers.push(peer);
-    else console.error(`${name} is not on this machine: apt-get install ${name}. Left out.`);
+    else
+      console.error(`${name} is not on this machine: apt-get install ${PACKAGES[name]}. Left out.`);
   }
   return peers;
 }
@@ -164,4 +176,65 @@ ${site} {
   const command = ['caddy', 'run', '--adapter', 'caddyfile', '--config', file];
   const env = { XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, GOMAXPROCS: '1' };
   return started({ name: 'caddy', port, isTls: !!tls, env }, command);
+}
+
+/** The first Fedicache's set-up: Caddy sends fetchers, known by their User-Agent, to a script. */
+async function php({ origin }: PeerOptions): Promise<Peer | undefined> {
+  const binary = readdirSync('/usr/sbin').find((name) => name.startsWith('php-fpm'));
+  if (binary === undefined || spawnSync('caddy', ['version']).error) return undefined;
+  const [port, scriptPort] = [await freePort(), await freePort()];
+  const home = folder();
+  copyFileSync(PHP_SCRIPT, join(home, 'fedicache.php'));
+  const pool = join(home, 'pool.conf');
+  const user = userInfo().username;
+  writeFileSync(
+    pool,
+    `[global]
+error_log = /dev/null
+[www]
+user = ${user}
+group = ${user}
+listen = 127.0.0.1:${scriptPort}
+listen.backlog = 4096
+pm = static
+pm.max_children = 16
+`,
+  );
+  const args = [join('/usr/sbin', binary), '--nodaemonize', '--allow-to-run-as-root'];
+  const scripts = await started({ name: 'php-fpm', port: scriptPort }, [...args, '-y', pool]);
+  const file = join(home, 'Caddyfile');
+  writeFileSync(
+    file,
+    `{
+  admin off
+  auto_https off
+}
+http://127.0.0.1:${port}, http://path.example:${port} {
+  @fetcher header_regexp User-Agent Mastodon/
+  handle @fetcher {
+    root * ${home}
+    rewrite * /fedicache.php
+    php_fastcgi 127.0.0.1:${scriptPort} {
+      env ORIGIN http://127.0.0.1:${origin}
+      env REQUEST_URI {http.request.orig_uri}
+    }
+  }
+  handle {
+    reverse_proxy 127.0.0.1:${origin}
+  }
+}
+`,
+  );
+  const env = { XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, GOMAXPROCS: '1' };
+  const command = ['caddy', 'run', '--adapter', 'caddyfile', '--config', file];
+  const front = await started({ name: 'php', port, env }, command);
+  return {
+    ...front,
+    cpu: () => front.cpu() + scripts.cpu(),
+    rss: () => front.rss() + scripts.rss(),
+    stop: async () => {
+      await front.stop();
+      await scripts.stop();
+    },
+  };
 }
