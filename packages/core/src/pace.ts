@@ -48,8 +48,9 @@ export function pacerOf(server: Server, idleTimeout: number, minRate: number): P
     const own = { lookAt: watcher(exchange, idleTimeout, minRate), index: watched.length };
     watched.push(own);
     return () => {
-      const last = watched.pop();
-      if (!last || last === own) return;
+      if (watched[own.index] !== own) return;
+      const last = watched.pop() as Watched;
+      if (last === own) return;
       watched[own.index] = last;
       last.index = own.index;
     };

@@ -103,7 +103,7 @@ export function lengthOf(
 function wholeOf(body: Readable, length: number | undefined): Buffer | undefined {
   const isWhole = 'complete' in body && body.complete === true; // said by Node's IncomingMessage alone
   if (!isWhole || !length || body.readableLength !== length) return undefined;
-  return body.read() ?? undefined;
+  return body.read(length) ?? undefined; // without a length it is one piece only, if it flows already
 }
 
 function carry(

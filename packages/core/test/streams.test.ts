@@ -199,6 +199,27 @@ t.test(
   },
 );
 
+t.test('a layer may look at a body that has come in pieces: all of it arrives', async (t) => {
+  const origin = await rawOrigin(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234');
+    setTimeout(() => socket.write('56789'), 20);
+  });
+  const upstream = upstreamTo(origin.url);
+  t.teardown(() => upstream.close());
+  let seen = '';
+  const look: Middleware = async (request, next) => {
+    const response = await next(request);
+    await pause(100);
+    (response.body as Readable).on('data', (chunk) => (seen += chunk));
+    return response;
+  };
+  const { port } = await front(t, origin.url, { handler: compose([look], upstream.handler) });
+  const get = 'GET / HTTP/1.1\r\nHost: t\r\n\r\n';
+  const { messages } = await talk(port, [get, get], { answers: 2 });
+  t.match(messages, [{ body: '0123456789' }, { body: '0123456789' }]);
+  t.equal(seen, '01234567890123456789');
+});
+
 t.test('a closed server ends its connections with the answers under way', async (t) => {
   let answer: () => void = () => {};
   const origin = await rawOrigin(t, (socket) => {

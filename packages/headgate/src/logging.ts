@@ -34,10 +34,9 @@ export interface Logging {
 const STDOUT = 1;
 const STDERR = 2;
 
-/** Milliseconds for which lines gather, the bytes that are written before, and those written at once. */
+/** Milliseconds for which lines gather, and the characters that are enough before. */
 const GATHERING = 100;
 const ENOUGH = 64 * 1024;
-const MAX_WRITE = 2 * ENOUGH;
 
 /** Bytes that wait for a slow disk or reader; what is more is dropped: serving comes first. */
 const MAX_WAITING = 16 * 1024 * 1024;
@@ -53,15 +52,19 @@ export async function logging({
   const { format = isTerminal ? 'pretty' : 'json' } = settings;
   const lines = await open(file ?? STDOUT, isTerminal);
   let isClosed = false;
+  let gathered = '';
   let gathering: NodeJS.Timeout | undefined;
-  const flush = () => {
+  const handOver = () => {
+    clearTimeout(gathering);
     gathering = undefined;
-    if (!isTerminal) lines.flush();
+    if (gathered !== '') lines.write(gathered);
+    gathered = '';
   };
   const add = (line: string) => {
     if (isClosed) return;
-    lines.write(line);
-    gathering ??= setTimeout(flush, GATHERING).unref();
+    gathered += line;
+    if (isTerminal || gathered.length >= ENOUGH) handOver();
+    else gathering ??= setTimeout(handOver, GATHERING).unref();
   };
   const times = upstreamTimes();
   const options = {
@@ -80,11 +83,12 @@ export async function logging({
     log,
     finished: isCombined ? combinedLog(write, options) : accessLog(write, options),
     reopen: () => {
+      handOver();
       if (file !== undefined) lines.reopen();
     },
     close: async () => {
       isClosed = true;
-      clearTimeout(gathering);
+      handOver();
       times.close();
       lines.end();
       // What can't be written is lost: to wait for it would be for ever.
@@ -97,9 +101,7 @@ async function open(dest: string | number, isTerminal: boolean) {
   const lines = new sonicBoom.SonicBoom({
     dest,
     sync: isTerminal,
-    minLength: isTerminal ? 0 : ENOUGH,
     maxLength: MAX_WAITING,
-    maxWrite: MAX_WRITE,
     mode: 0o640,
   });
   await once(lines, 'ready').catch((cause: Error) => {

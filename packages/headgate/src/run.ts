@@ -4,16 +4,17 @@ import type { Logger } from 'pino';
 import type { Acme } from './acme/acme.ts';
 import { type Place, toUrl } from './address.ts';
 import { openAdmin } from './admin/admin.ts';
+import type { InForce } from './admin/readings.ts';
 import { type Audience, audience } from './audience.ts';
 import { cdnLog } from './cdn-log.ts';
 import type { Config } from './config/configure.ts';
-import { type Loading, load } from './config/load.ts';
+import { type Loaded, type Loading, load } from './config/load.ts';
 import type { AcmeSettings } from './config/read-acme.ts';
 import type { Counting } from './counting.ts';
 import { onCrash } from './crash.ts';
 import { openDoors } from './doors.ts';
 import { gate } from './gate.ts';
-import { logging } from './logging.ts';
+import { type Logging, logging } from './logging.ts';
 import { collectYoungBuffers } from './memory.ts';
 import { reloading } from './reloading.ts';
 import { senders } from './sender.ts';
@@ -26,6 +27,9 @@ const DRAIN = 10_000;
 /** Milliseconds that the admin server has then to finish. */
 const LAST_WORDS = 1_000;
 
+/** The configuration to start with, and what is odd about it. */
+type Started = Pick<InForce, 'config' | 'expanded' | 'file'> & Pick<Loaded, 'warnings'>;
+
 const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
 
 /**
@@ -35,10 +39,28 @@ const MASTODON = 'Mastodon/4.5.0 (http.rb/5.3.1; +https://social.example/) Bot';
  */
 export async function run(loading: Loading) {
   collectYoungBuffers();
-  const { config, expanded, problems, warnings = [], file } = await load(loading);
+  const { config, expanded, problems, warnings, file } = await load(loading);
   if (!config || !expanded) throw new TypeError(problems.join('\n'));
-  const { log, finished, reopen, close: closeLog } = await logging(config.log);
-  process.on('SIGUSR1', reopen); // also where there is no file: Node's own answer is a debugger
+  const logs = await logging(config.log);
+  process.on('SIGUSR1', logs.reopen); // also where there is no file: Node's own answer is a debugger
+  try {
+    await serve(
+      { config, expanded, ...(warnings && { warnings }), ...(file !== undefined && { file }) },
+      loading,
+      logs,
+    );
+  } finally {
+    await logs.close();
+  }
+}
+
+/** What `run` does between the first and the last line of the log. */
+async function serve(
+  { warnings = [], ...started }: Started,
+  loading: Loading,
+  { log, finished }: Logging,
+): Promise<void> {
+  const { config, file } = started;
   const warn = (message: string) => log.warn(message);
   for (const warning of warnings) warn(warning);
   const stopCdnLog = cdnLog(log);
@@ -66,7 +88,6 @@ export async function run(loading: Loading) {
   authority?.begin();
   counted?.watch({ servers, store, upstreams: opened.upstreams });
   counted?.reloaded(true);
-  const started = { config, expanded, ...(file !== undefined && { file }) };
   const {
     inForce,
     again: reload,
@@ -111,7 +132,6 @@ export async function run(loading: Loading) {
   stopCdnLog();
   stopCertificateLog();
   log.info('stopped');
-  await closeLog();
 }
 
 /** Where certificates are ordered. Loaded only where some are. */

@@ -259,6 +259,20 @@ t.test('what is wrong is said with what to write, before anything listens', asyn
   }
 });
 
+t.test('what was logged before a start failed is there', async (t) => {
+  const { url: busy } = await origin(t, page());
+  const folder = t.testdir({
+    'statistics.json': 'damaged',
+    'headgate.yaml': `state: .
+listen: [${busy.slice(7)}]
+sites: [{ upstream: "http://127.0.0.1:1", statistics: /statistics }]
+`,
+  });
+  const { lines, exit } = await headgate(t, ['run', '--config', join(folder, 'headgate.yaml')]);
+  t.match(await exit, { code: 1 });
+  t.match(lines(), [{ level: 40, msg: /the statistics begin anew/ }]);
+});
+
 t.test('--version and --help', async (t) => {
   const version = await headgate(t, ['--version']);
   t.match(await version.exit, { code: 0 });

@@ -60,13 +60,18 @@ export function meters(register: Registry): Meters {
     // prom-client is told when somebody asks: each of its own counts takes a microsecond.
     counter: (name, help, labelNames) => {
       const sums = series(labelNames, () => ({ sum: 0 }));
-      new Counter({
+      const made: Counter = new Counter({
         ...described(name, help, labelNames),
-        collect() {
-          this.reset();
-          for (const { labels, count } of sums.all()) this.inc(labels, count.sum);
+        collect: () => {
+          empty();
+          for (const { labels, count } of sums.all()) made.inc(labels, count.sum);
         },
       });
+      const empty = made.reset.bind(made);
+      made.reset = () => {
+        sums.clear();
+        empty();
+      };
       return {
         inc: (labels, value = 1) => {
           sums.of(labels).sum += value;

@@ -514,6 +514,14 @@ t.test('after a stop nothing is counted or left, and it can begin again', async 
   instrument(register).stop();
 });
 
+t.test('a Registry that is reset begins with nothing', async (t) => {
+  const { metrics, samples, register } = instrumented(t);
+  metrics.finished(finished({}));
+  t.ok(Object.keys(await samples()).some((name) => name.startsWith('headgate_http_requests_')));
+  register.resetMetrics();
+  t.notOk(Object.keys(await samples()).some((name) => name.startsWith('headgate_http_requests_')));
+});
+
 t.test('what is no Registry is refused', async (t) => {
   for (const wrong of [undefined, {}, 'register'])
     t.throws(() => instrument(wrong as unknown as Registry), {
