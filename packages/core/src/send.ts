@@ -99,11 +99,12 @@ export function lengthOf(
   return Buffer.isBuffer(body) && (hasBody || body.length > 0) ? body.length : length;
 }
 
-/** A body of which all has come already, as most pages do: in one piece it needs no carrying. */
+/** A body of which all has come already and that nobody reads, as most pages: it needs no carrying. */
 function wholeOf(body: Readable, length: number | undefined): Buffer | undefined {
   const isWhole = 'complete' in body && body.complete === true; // said by Node's IncomingMessage alone
   if (!isWhole || !length || body.readableLength !== length) return undefined;
-  return body.read(length) ?? undefined; // without a length it is one piece only, if it flows already
+  // Of one that flows, this would be the first piece; with a length, its end would never be told.
+  return body.readableFlowing === null ? (body.read() ?? undefined) : undefined;
 }
 
 function carry(

@@ -10,7 +10,7 @@ import { PassThrough, Readable, Transform } from 'node:stream';
 import { compose, type Middleware, withBody } from '@headgate/core';
 import { upstreamTo } from '@headgate/core/upstream';
 import t from 'tap';
-import { front, listen, rawOrigin, talk, until } from './wire.ts';
+import { front, listen, OK, rawOrigin, talk, until } from './wire.ts';
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 const KIB_64 = Buffer.alloc(64 * 1024, 'x');
@@ -198,6 +198,15 @@ t.test(
     t.match(reports[2]?.error, { code: 'UPSTREAM_BROKEN' });
   },
 );
+
+t.test('an answer that came in one piece leaves its connection to the next request', async (t) => {
+  const origin = await rawOrigin(t, OK);
+  const { port } = await front(t, origin.url);
+  const asked = Array.from({ length: 20 }, () => 'GET / HTTP/1.1\r\nHost: t\r\n\r\n');
+  for (const one of asked) await talk(port, one);
+  t.equal(origin.requests.length, 20);
+  t.equal(origin.connections, 1);
+});
 
 t.test('a layer may look at a body that has come in pieces: all of it arrives', async (t) => {
   const origin = await rawOrigin(t, (socket) => {
