@@ -7,8 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { gunzipSync } from 'node:zlib';
-import { EMPTY, HeadgateError, readBody } from '@headgate/core';
+import { EMPTY, HeadgateError, readBody, toHeaders } from '@headgate/core';
 import { createServer } from '@headgate/core/server';
 import t, { type Test } from 'tap';
 import { pacerOf } from '../src/pace.ts';
@@ -163,6 +165,19 @@ t.test('a layer that reads a body may stop, and learns when it breaks off', asyn
   const broken = await talk(port, [chunked, 'zz\r\n'], { answers: 2 });
   t.match(errors[2], { code: 'BAD_REQUEST' });
   t.equal(broken.end, 'closed');
+});
+
+t.test('field names that clients make up are not kept', (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const used = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  for (let i = 0; i < 200_000; i++) toHeaders([`X-${i}-${'a'.repeat(50)}`, '']);
+  t.ok(used() - before < 10_000_000, `${used() - before} bytes`);
+  t.end();
 });
 
 t.test('slow ones are found among others that come and go in any order', async (t) => {
