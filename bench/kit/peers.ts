@@ -158,24 +158,25 @@ backend back
 async function caddy({ origin, tls }: PeerOptions): Promise<Peer | undefined> {
   if (spawnSync('caddy', ['version']).error) return undefined;
   const port = await freePort();
-  const home = folder();
-  const file = join(home, 'Caddyfile');
   const site = tls ? `https://127.0.0.1:${port}` : `http://127.0.0.1:${port}`;
-  writeFileSync(
-    file,
-    `{
-  admin off
-  auto_https off
-}
-${site} {
+  return startCaddy(
+    { name: 'caddy', port, isTls: !!tls },
+    `${site} {
   ${tls ? `tls ${tls.cert} ${tls.key}` : ''}
   reverse_proxy 127.0.0.1:${origin}
 }
 `,
   );
-  const command = ['caddy', 'run', '--adapter', 'caddyfile', '--config', file];
+}
+
+/** Starts Caddy with these sites, on one core. */
+function startCaddy(start: Parameters<typeof started>[0], sites: string): Promise<Peer> {
+  const home = folder();
+  const file = join(home, 'Caddyfile');
+  writeFileSync(file, `{\n  admin off\n  auto_https off\n}\n${sites}`);
   const env = { XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, GOMAXPROCS: '1' };
-  return started({ name: 'caddy', port, isTls: !!tls, env }, command);
+  const command = ['caddy', 'run', '--adapter', 'caddyfile', '--config', file];
+  return started({ ...start, env }, command);
 }
 
 /** The first Fedicache's set-up: Caddy sends fetchers, known by their User-Agent, to a script. */
@@ -202,14 +203,9 @@ pm.max_children = 16
   );
   const args = [join('/usr/sbin', binary), '--nodaemonize', '--allow-to-run-as-root'];
   const scripts = await started({ name: 'php-fpm', port: scriptPort }, [...args, '-y', pool]);
-  const file = join(home, 'Caddyfile');
-  writeFileSync(
-    file,
-    `{
-  admin off
-  auto_https off
-}
-http://127.0.0.1:${port}, http://path.example:${port} {
+  const front = await startCaddy(
+    { name: 'php', port },
+    `http://127.0.0.1:${port}, http://path.example:${port} {
   @fetcher header_regexp User-Agent Mastodon/
   handle @fetcher {
     root * ${home}
@@ -225,9 +221,6 @@ http://127.0.0.1:${port}, http://path.example:${port} {
 }
 `,
   );
-  const env = { XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, GOMAXPROCS: '1' };
-  const command = ['caddy', 'run', '--adapter', 'caddyfile', '--config', file];
-  const front = await started({ name: 'php', port, env }, command);
   return {
     ...front,
     cpu: () => front.cpu() + scripts.cpu(),

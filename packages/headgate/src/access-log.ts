@@ -24,9 +24,9 @@ export interface AccessLogOptions {
 const LEVELS = { info: 30, warn: 40 };
 
 /**
- * Makes the function that writes a finished exchange as a line of JSON, in pino's form. Paths are logged without their query and
- * addresses shortened to their network, unless asked otherwise: tokens and people don't belong in a
- * log.
+ * Makes the function that writes a finished exchange as a line of JSON, in pino's form. Paths are
+ * logged without their query and addresses shortened to their network, unless asked otherwise: tokens
+ * and people don't belong in a log.
  */
 export function accessLog(
   write: (line: string) => void,
