@@ -117,5 +117,6 @@ t.test('behind Caddy', { skip: peers.withoutCaddy }, async (t) => {
     default_bind 127.0.0.1 ${peers.HAS_IPV6 ? '::1' : ''}
   }\n`;
   await peers.caddy(t, port, around + written.replace('127.0.0.1:8080', `127.0.0.1:${inner.port}`));
+  await peers.hasCertificate(port, HOST);
   await assertRight(t, port, inner);
 });

@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import type { Test } from 'tap';
 
 export { freePort } from '../../core/test/wire.ts';
@@ -105,6 +106,21 @@ export async function isListening(port: number): Promise<boolean> {
   );
   socket.destroy();
   return isUp;
+}
+
+/** Waits for the certificate of a server that makes its own once it listens. */
+export async function hasCertificate(port: number, servername: string): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    const socket = connectTls({ port, host: '127.0.0.1', servername, rejectUnauthorized: false });
+    const isThere = await once(socket, 'secureConnect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (isThere) return;
+    await sleep(20);
+  }
+  throw new Error(`no certificate for ${servername} within ten seconds`);
 }
 
 /** A key and a certificate for `name`, which nobody vouches for. */
