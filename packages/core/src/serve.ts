@@ -177,6 +177,8 @@ export function serve(
     if (!req.complete && !socket.destroyed)
       linger(req, idleTimeout, (isComplete) => isComplete || socket.destroy());
     connection.isBusy = false;
+    // A connection that is over may stay in memory for long; what was received on it needn't.
+    if (req.complete && connection.newest?.req === req) connection.newest = undefined;
     report();
     const next = connection.waiting.shift();
     if (next && !socket.destroyed) next();

@@ -11,7 +11,8 @@ export type Keep = (value: Buffer, ttl: number) => Promise<void>;
  * something. A value that `get` gave must not be changed; the same Buffer may be given again.
  */
 export interface CacheStore {
-  get(key: string): Promise<Buffer | undefined>;
+  /** Who has values at hand answers at once: then a preview from memory needs no promise. */
+  get(key: string): Promise<Buffer | undefined> | Buffer | undefined;
   /** Keeps `value` for at most `ttl` milliseconds. */
   set(key: string, value: Buffer, ttl: number): Promise<void>;
   delete(key: string): Promise<void>;

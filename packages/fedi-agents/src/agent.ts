@@ -9,7 +9,10 @@ export interface FetchRequest {
   readonly method: string;
   /** Origin-form target as received, e.g. `/a%2Fb?c`. It is never decoded. */
   readonly url: string;
-  /** Names in lower case; a field that came more than once is a list. Own properties only count. */
+  /**
+   * Names in lower case; a field that came more than once is a list. Own properties only count. Who
+   * changes a field makes a new object: the answer to the last one is remembered.
+   */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 

@@ -19,7 +19,7 @@ const KNOWN = new RegExp(AGENTS.map(({ userAgent }) => `(?:${userAgent.source})`
 const NOTHING: readonly string[] = [];
 
 /** Tells which software of `AGENTS` sent a request, and for what. */
-export const classify: (request: FetchRequest) => Classification = classifier([]);
+export const classify: (request: FetchRequest) => Classification = remembering(decider([]));
 
 /**
  * Makes a `classify` that looks at `more` before `AGENTS`: for software that is missing there, or
@@ -27,7 +27,26 @@ export const classify: (request: FetchRequest) => Classification = classifier([]
  */
 export function classifier(more: readonly Agent[]): (request: FetchRequest) => Classification {
   for (const agent of more) assertAgent(agent);
+  return more.length === 0 ? classify : remembering(decider(more));
+}
 
+/** Remembers the last answer, since a cache, a log and metrics ask about the same request. */
+function remembering(
+  decide: (request: FetchRequest) => Classification,
+): (request: FetchRequest) => Classification {
+  let last: { readonly asked: FetchRequest; readonly told: Classification } | undefined;
+  return (request) => {
+    const { method, url, headers } = request;
+    const isLast =
+      headers === last?.asked.headers && url === last.asked.url && method === last.asked.method;
+    if (last && isLast) return last.told;
+    const told = decide(request);
+    last = { asked: { method, url, headers }, told };
+    return told;
+  };
+}
+
+function decider(more: readonly Agent[]): (request: FetchRequest) => Classification {
   return (request) => {
     const { headers } = request;
     const userAgents = lines(headers, 'user-agent').filter(isShort);

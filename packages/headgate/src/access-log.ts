@@ -35,6 +35,7 @@ export function accessLog(
   return ({ request, httpVersion, response, status, bytesIn, bytesOut, ms, error }) => {
     const { id, method, url, headers } = request;
     const { family, purpose } = classify(request);
+    const isKnown = family !== 'other';
     const upstreamMs = upstreamTime?.(id);
     const host = field(headers, 'host');
     const record = {
@@ -53,9 +54,11 @@ export function accessLog(
       upstreamMs: upstreamMs === undefined ? undefined : rounded(upstreamMs),
       client: loggedClient(request.client, client),
       userAgent: said(field(headers, 'user-agent'), MAX_USER_AGENT),
-      ...(family !== 'other' && { agent: family, purpose }),
+      agent: isKnown ? family : undefined,
+      purpose: isKnown ? purpose : undefined,
       cache: response && cacheOutcome(field(response.headers, 'cache-status')),
-      ...(error && { error: 'code' in error ? error.code : error.name, reason: reason(error) }),
+      error: error && ('code' in error ? error.code : error.name),
+      reason: error && reason(error),
       msg: 'request',
     };
     write(`${JSON.stringify(record)}\n`);

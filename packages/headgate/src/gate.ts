@@ -1,13 +1,6 @@
 /** Where all parts meet: the server, and behind it the configuration that is in force now. */
 import type { Server } from 'node:http';
-import {
-  type CacheStore,
-  compose,
-  type Finished,
-  type Handler,
-  type Middleware,
-  type ProxyRequest,
-} from '@headgate/core';
+import { type CacheStore, compose, type Finished, type Middleware } from '@headgate/core';
 import { createServer, type ServerOptions } from '@headgate/core/server';
 import type { Tunnel } from '@headgate/core/upgrade';
 import { memoryStore } from '@headgate/store';
@@ -67,14 +60,8 @@ export async function gate(
   const files = config.tls && pemFiles(config.tls.certificates, { warn });
   const certificates = files && inOrder(authority ? [files, authority] : [files]);
   const old = new Set<Generation>();
-  const entered = new WeakMap<ProxyRequest, Generation>();
   let isClosed = false;
 
-  /** Counts an exchange as under way in `current` until it is told to be over. */
-  const enter = (request: ProxyRequest) => {
-    current.enter();
-    entered.set(request, current);
-  };
   const within = async <T>(work: (generation: Generation) => Promise<T>): Promise<T> => {
     const generation = current;
     generation.enter();
@@ -84,19 +71,14 @@ export async function gate(
       generation.leave();
     }
   };
-  const handler: Handler = (request) => {
-    enter(request);
-    return within((generation) => generation.handler(request)); // layers may work on without a client
-  };
 
   const options: ServerOptions = {
     handler: compose(
       [measure?.layer, front].filter((layer) => layer !== undefined),
-      handler,
+      (request) => current.handler(request),
     ),
     tunnelFor: (request) => {
       const tunnel = current.tunnelFor(request);
-      if (tunnel) enter(request);
       return tunnel && measure ? measure.tunnel(tunnel) : tunnel;
     },
     site: (headers) => current.siteOf(headers),
@@ -104,7 +86,6 @@ export async function gate(
     isPrivate: (name) => current.isPrivate(name),
     errorPage: (error, request) => current.errorPage(error, request),
     finished: (exchange) => {
-      entered.get(exchange.request)?.leave();
       onFinished?.(exchange);
       finished?.(exchange);
     },

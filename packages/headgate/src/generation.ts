@@ -78,6 +78,15 @@ export async function openGeneration(
       enter();
       return handler(request).then(leaveAfter, leaveWith);
     };
+  const countedTunnel =
+    (tunnel: Tunnel): Tunnel =>
+    (request, client, finished) => {
+      enter();
+      tunnel(request, client, (outcome) => {
+        leave();
+        finished(outcome);
+      });
+    };
 
   try {
     for (const config of configs) sites.push(await openSite(config, { store, counted }));
@@ -102,14 +111,17 @@ export async function openGeneration(
     }),
     isPrivate: (name) => privates.has(name),
     errorPage: errorPages(errorPage === undefined ? {} : { page: errorPage }),
-    handler: (request) => {
+    handler: counted((request) => {
       const site = bySite.get(request.site);
       if (!site) return Promise.reject(unknownHost(request));
       if (request.method === 'PURGE') return purged(request);
       return secured ? secured.layer(request, site.handler) : site.handler(request);
+    }),
+    tunnelFor: (request) => {
+      if (secured?.isSentOn(request)) return undefined;
+      const tunnel = bySite.get(request.site)?.tunnelFor(request);
+      return tunnel && countedTunnel(tunnel);
     },
-    tunnelFor: (request) =>
-      secured?.isSentOn(request) ? undefined : bySite.get(request.site)?.tunnelFor(request),
     upstreams: () =>
       sites.flatMap(({ name, addresses }) =>
         addresses().map((address) => ({ site: name, ...address })),

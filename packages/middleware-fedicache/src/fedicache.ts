@@ -83,10 +83,6 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
   const wait = waitingRoom(settings, { store, fill, reply, now });
   const prefix = keyPrefix(settings);
   const keyOf = (target: Target) => prefix + toText(target);
-  const read = async (key: string) => {
-    const bytes = await store.get(key);
-    return bytes && decode(bytes);
-  };
   const purgeHost = async (host: string, from: Pick<CacheStore, 'purge'>) =>
     (await from.purge(`${prefix}http://${host}/`)) +
     (await from.purge(`${prefix}https://${host}/`));
@@ -111,7 +107,9 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
     const { request } = asking;
     const key = keyOf(target);
     use(target.host, key);
-    const entry = await read(key);
+    const found = store.get(key);
+    const bytes = found instanceof Promise ? await found : found; // no turn is lost where it is at hand
+    const entry = bytes && decode(bytes);
     if (entry?.kind === 'uncacheable') return reply.pass(asking, next, entry.reason);
     if (entry && now() < entry.made + entry.fresh) return reply.give(asking, 'hit', entry);
 
@@ -164,7 +162,8 @@ export function fedicache(options: FedicacheOptions = {}, parts: FedicacheParts 
       if (!background) throw new Error('fedicache: warm needs a background handler');
       const target = parseTarget(url, isIgnored);
       const key = keyOf(target);
-      const kept = await read(key);
+      const bytes = await store.get(key);
+      const kept = bytes && decode(bytes);
       const wanted = {
         request: behindNobody(target),
         target,

@@ -43,7 +43,16 @@ export function patient(
   };
 
   return {
-    get: (key) => soon('get', store.get(key), undefined),
+    get(key) {
+      try {
+        const found = store.get(key);
+        const isThere = found === undefined || Buffer.isBuffer(found);
+        return isThere ? found : soon('get', found, undefined);
+      } catch (error) {
+        onFault({ operation: 'get', error });
+        return undefined;
+      }
+    },
     delete: (key) => soon('delete', store.delete(key), undefined),
     purge: (prefix) => soon('purge', store.purge(prefix), 0),
     collapse(key, make) {
@@ -77,13 +86,12 @@ export function patient(
  */
 export function certain(store: CacheStore): Pick<CacheStore, 'get' | 'delete' | 'purge'> {
   return {
-    get: (key) => within(PATIENCE_TO_PURGE, store.get(key)),
+    get: (key) => within(PATIENCE_TO_PURGE, Promise.resolve(store.get(key))),
     delete: (key) => within(PATIENCE_TO_PURGE, store.delete(key)),
     purge: (prefix) => within(PATIENCE_TO_PURGE, store.purge(prefix)),
   };
 }
 
-/** Cheaper than `Promise.race`: each hit comes by here. */
 function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = () => reject(new Error(`the store gave no answer within ${ms} ms`));

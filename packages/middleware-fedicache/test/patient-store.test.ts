@@ -47,6 +47,24 @@ t.test('a store that rejects or hangs is a miss, and is told of', async (t) => {
   }
 });
 
+t.test('a store that answers at once is not waited for', async (t) => {
+  const faults: StoreFault[] = [];
+  const kept = Buffer.from('kept');
+  const values: Record<string, () => Buffer | undefined> = {
+    kept: () => kept,
+    missing: () => undefined,
+    broken: () => {
+      throw new Error('no store');
+    },
+  };
+  const get = (key: string) => values[key]?.();
+  const store = patient({ ...memoryStore(), get }, (fault) => faults.push(fault));
+  t.equal(store.get('kept'), kept);
+  t.equal(store.get('missing'), undefined);
+  t.equal(store.get('broken'), undefined);
+  t.match(faults, [{ operation: 'get', error: { message: 'no store' } }]);
+});
+
 t.test('a store that loses what was made for it', async (t) => {
   const { ask, makes, faults } = over(t, async (_key, make) => {
     await make(unkept);

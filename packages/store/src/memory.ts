@@ -95,7 +95,7 @@ export function memoryStore({
       return evictions;
     },
 
-    get: async (key) => kept.get(key),
+    get: (key) => kept.get(key),
     set,
     async delete(key) {
       underWay.revoke(key);
