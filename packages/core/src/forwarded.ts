@@ -102,8 +102,11 @@ export function originationBy(
     const scheme = stated ?? (isEncrypted ? 'https' : 'http');
     const isBelieved = isTrusted(peer) || (hashed.length > 0 && knowsSecret(headers()));
     if (!isBelieved) {
-      const claim = onIgnored && FORWARDING.find((name) => Object.hasOwn(headers(), name));
-      if (claim) onIgnored(peer, claim);
+      if (onIgnored) {
+        const given = headers();
+        const claim = FORWARDING.find((name) => Object.hasOwn(given, name));
+        if (claim) onIgnored(peer, claim);
+      }
       return { client: peer, scheme };
     }
     const said = readClaims(headers());

@@ -23,6 +23,9 @@ const OURS = {
 /** The fields of a representation that are the same each time it is sent. */
 const steady = new WeakMap<Representation, Headers>();
 
+/** All of its fields as they were sent last: the same for a second, in which thousands may ask. */
+const latest = new WeakMap<Representation, { readonly said: string; readonly headers: Headers }>();
+
 /** How `answer` is sent in reply to `request`. `status` is for Cache-Status (RFC 9211). */
 export function toResponse(
   answer: Answer,
@@ -34,12 +37,19 @@ export function toResponse(
   const base = fieldsOf(answer, representation);
   const age = Math.max(0, Math.round(((answer.age ?? 0) + now - answer.made) / 1000));
   const left = Math.min(MAX_AGE, secondsLeft(answer, now));
-  const headers = withFields(base, {
-    age: String(age),
-    // Who keeps it takes Age off (RFC 9111 section 4.2), and comes to what is left.
-    'cache-control': `private, max-age=${left > 0 ? age + left : 0}`,
-    'cache-status': `Headgate; ${status}`,
-  });
+  const said = `${age} ${left} ${status}`;
+  let sent = latest.get(representation);
+  if (sent?.said !== said) {
+    const headers = withFields(base, {
+      age: String(age),
+      // Who keeps it takes Age off (RFC 9111 section 4.2), and comes to what is left.
+      'cache-control': `private, max-age=${left > 0 ? age + left : 0}`,
+      'cache-status': `Headgate; ${status}`,
+    });
+    sent = { said, headers };
+    latest.set(representation, sent);
+  }
+  const { headers } = sent;
   if (answer.tag !== undefined && isKnown(request, base))
     return {
       status: 304,
