@@ -1,5 +1,5 @@
 /**
- * Every case, one after another: `npm run bench [-- --json FOLDER]`. About 25 minutes; nothing else should
+ * Every case, one after another: `npm run bench [-- --json FOLDER]`. About 45 minutes; nothing else should
  * run meanwhile. With `--json`, each case writes its figures into a file of the folder.
  */
 import { spawnSync } from 'node:child_process';

@@ -17,7 +17,7 @@ import { median, ratio, report, size } from './kit/figures.ts';
 import { pageOf } from './kit/page.ts';
 import { startPeers } from './kit/peers.ts';
 import { folder, keyPair, type Peer, startOrigin, startSubject } from './kit/process.ts';
-import { type Load, load, needWrk } from './kit/wrk.ts';
+import { type Load, load, needWrk, WARM_UP } from './kit/wrk.ts';
 
 /** What is asked, and how. */
 interface Case {
@@ -54,9 +54,6 @@ const CASES: Record<string, Case> = {
     isTls: true,
   },
 };
-
-/** Seconds of load before anything is measured: for so long V8 compiles on a core that is busy. */
-const WARM_UP = 8;
 
 const { values } = parseArgs({
   options: {

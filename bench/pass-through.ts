@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { median, ratio, report } from './kit/figures.ts';
 import { startPeers } from './kit/peers.ts';
 import { LOAD_CORE, type Peer, startSubject } from './kit/process.ts';
-import { type Load, load, needWrk } from './kit/wrk.ts';
+import { type Load, load, needWrk, WARM_UP } from './kit/wrk.ts';
 
 const OURS = 'headgate, empty chain';
 const SUBJECTS = ['http-proxy-3', OURS, 'headgate, empty chain, metrics'];
@@ -18,7 +18,7 @@ const CONNECTIONS = 32;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: 'string', default: '7' },
+    rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
     json: { type: 'string' },
   },
@@ -46,8 +46,8 @@ for (const size of sizes) {
   for (let round = -1; round < rounds; round++)
     for (const peer of all) {
       await delay(200); // what the one before has left undone
-      const one = load(peer, how);
-      if (round >= 0) measured.get(peer.name)?.push(one); // the first one warms up
+      const one = load(peer, round < 0 ? { ...how, seconds: WARM_UP } : how);
+      if (round >= 0) measured.get(peer.name)?.push(one);
     }
   const of = (name: string, figure: keyof Load) =>
     (measured.get(name) ?? []).map((one) => one[figure]);

@@ -20,6 +20,9 @@ export interface Question {
   readonly seconds: number;
 }
 
+/** Seconds of load before anything is measured: for so long V8 compiles on a core that is busy. */
+export const WARM_UP = 8;
+
 const UNITS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 };
 
 /** Asks for one thing, again and again. Throws when an answer is no success. */

@@ -18,8 +18,9 @@ export function upstreamTimes(): UpstreamTimes {
   const onAnswer = (message: unknown) => {
     const { request, ms } = message as UpstreamAnswer;
     times.set(request.id, ms);
-    const [oldest] = times.keys();
-    if (times.size > MAX_KEPT && oldest !== undefined) times.delete(oldest);
+    if (times.size <= MAX_KEPT) return;
+    const [oldest = ''] = times.keys();
+    times.delete(oldest);
   };
   subscribe('headgate:upstream', onAnswer);
   return {
