@@ -278,6 +278,18 @@ t.test('classify reads the path as it was sent', (t) => {
   t.end();
 });
 
+t.test('classify tells apart what has the same fields', (t) => {
+  const headers = { 'user-agent': `${MASTODON} Bot`, accept: 'text/html' };
+  const told = (method: string) => tell(classify({ method, url: '/', headers }));
+  t.same(['GET', 'GET', 'POST', 'GET'].map(told), [
+    'mastodon preview trim',
+    'mastodon preview trim',
+    'mastodon other',
+    'mastodon preview trim',
+  ]);
+  t.end();
+});
+
 t.test('classify takes a field as a string as it takes a list of one', (t) => {
   for (const { name, told, request } of ROWS) {
     const headers = Object.create(null);

@@ -122,10 +122,10 @@ t.test('two variables give HTTPS, and http leads there', { skip }, async (t) => 
   const { messages } = await talk(plain, 'GET /a?b HTTP/1.1\r\nHost: site.example\r\n\r\n');
   t.match(messages[0]?.head, /^HTTP\/1\.1 301 [\s\S]*location: https:\/\/site\.example\/a\?b\r\n/i);
   t.equal(asked.length, 1, 'the application is not asked');
-  t.match(said.out, '"names":["site.example"]', 'what is in use is logged');
 
   child.kill('SIGTERM');
   t.equal(await exit, 0);
+  t.match(said.out, '"names":["site.example"]', 'what is in use is logged');
 });
 
 t.test('each name has its certificate', { skip }, async (t) => {
