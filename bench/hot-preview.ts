@@ -11,13 +11,12 @@ import { get } from 'node:http';
 import { get as getTls } from 'node:https';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { median, ratio, report, size } from './kit/figures.ts';
 import { pageOf } from './kit/page.ts';
 import { startPeers } from './kit/peers.ts';
 import { folder, keyPair, type Peer, startOrigin, startSubject } from './kit/process.ts';
-import { type Load, load, needWrk, WARM_UP } from './kit/wrk.ts';
+import { inTurn, type Load, needWrk } from './kit/wrk.ts';
 
 /** What is asked, and how. */
 interface Case {
@@ -91,14 +90,14 @@ for (const [title, { path, gzip, headers, isTls = false }] of Object.entries(CAS
     return [whole, { name: `${peer.name}, small bytes`, peer, path: '/small.html' }];
   });
   if (!isTls) subjects.push({ name: 'node:http alone, small bytes', peer: node, path: '/' });
-  const measured = new Map<string, Load[]>(subjects.map(({ name }) => [name, []]));
-  for (let round = -1; round < rounds; round++)
-    for (const subject of subjects) {
-      await delay(300); // what the one before has left undone
-      const seconds = round < 0 ? WARM_UP : how.seconds;
-      const one = load(subject.peer, { path: subject.path, headers: asked, ...how, seconds });
-      if (round >= 0) measured.get(subject.name)?.push(one);
-    }
+  const measured = await inTurn(
+    subjects.map(({ name, peer, path }) => ({
+      name,
+      peer,
+      asked: { path, headers: asked, ...how },
+    })),
+    rounds,
+  );
 
   const of = (all: readonly Load[] | undefined, figure: keyof Load) =>
     (all ?? []).map((one) => one[figure]);

@@ -4,12 +4,11 @@
  * access log), beside bare http-proxy-3, nginx, HAProxy and Caddy; each in turn on one core, wrk and the
  * origin on the other.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { median, ratio, report } from './kit/figures.ts';
 import { startPeers } from './kit/peers.ts';
 import { LOAD_CORE, type Peer, startSubject } from './kit/process.ts';
-import { type Load, load, needWrk, WARM_UP } from './kit/wrk.ts';
+import { inTurn, type Load, needWrk } from './kit/wrk.ts';
 
 const OURS = 'headgate, empty chain';
 const SUBJECTS = ['http-proxy-3', OURS, 'headgate, empty chain, metrics'];
@@ -42,13 +41,10 @@ for (const size of sizes) {
   ]);
   const all = [...subjects, ...peers];
 
-  const measured = new Map<string, Load[]>(all.map(({ name }) => [name, []]));
-  for (let round = -1; round < rounds; round++)
-    for (const peer of all) {
-      await delay(200); // what the one before has left undone
-      const one = load(peer, round < 0 ? { ...how, seconds: WARM_UP } : how);
-      if (round >= 0) measured.get(peer.name)?.push(one);
-    }
+  const measured = await inTurn(
+    all.map((peer) => ({ name: peer.name, peer, asked: how })),
+    rounds,
+  );
   const of = (name: string, figure: keyof Load) =>
     (measured.get(name) ?? []).map((one) => one[figure]);
   const rows = all.map(({ name }) => [

@@ -1,5 +1,6 @@
 /** Load by wrk (Debian package wrk): one thread, on the core that the proxies don't have. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { LOAD_CORE, type Peer } from './process.ts';
 
 /** What wrk found of one proxy. */
@@ -21,12 +22,15 @@ export interface Question {
 }
 
 /** Seconds of load before anything is measured: for so long V8 compiles on a core that is busy. */
-export const WARM_UP = 8;
+const WARM_UP = 8;
+
+/** Milliseconds between two loads: what the one before has left undone. */
+const PAUSE = 300;
 
 const UNITS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 };
 
 /** Asks for one thing, again and again. Throws when an answer is no success. */
-export function load(peer: Peer, { path, headers, connections, seconds }: Question): Load {
+function load(peer: Peer, { path, headers, connections, seconds }: Question): Load {
   const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const how = [
     '-t1',
@@ -54,6 +58,21 @@ export function load(peer: Peer, { path, headers, connections, seconds }: Questi
     cpu: ((peer.cpu() - before) * 1e6) / Number(total),
     p99: Number(slow) * (UNITS[unit] ?? Number.NaN),
   };
+}
+
+/** Warms all of them up, then asks each in turn, so many rounds. Gives what was found of them, by name. */
+export async function inTurn(
+  subjects: readonly { readonly name: string; readonly peer: Peer; readonly asked: Question }[],
+  rounds: number,
+): Promise<ReadonlyMap<string, readonly Load[]>> {
+  const found = new Map<string, Load[]>(subjects.map(({ name }) => [name, []]));
+  for (let round = -1; round < rounds; round++)
+    for (const { name, peer, asked } of subjects) {
+      await delay(PAUSE);
+      if (round < 0) load(peer, { ...asked, seconds: WARM_UP });
+      else found.get(name)?.push(load(peer, asked));
+    }
+  return found;
 }
 
 /** Throws when wrk isn't on this machine. */

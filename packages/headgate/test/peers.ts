@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request } from 'node:https';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -99,28 +99,26 @@ async function started(t: Test, port: number, child: ChildProcess): Promise<void
 
 /** True when somebody listens there. */
 export async function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  const isUp = await once(socket, 'connect').then(
-    () => true,
-    () => false,
-  );
-  socket.destroy();
-  return isUp;
+  return opens(connect(port, '127.0.0.1'), 'connect');
 }
 
 /** Waits for the certificate of a server that makes its own once it listens. */
 export async function hasCertificate(port: number, servername: string): Promise<void> {
   for (let i = 0; i < 500; i++) {
     const socket = connectTls({ port, host: '127.0.0.1', servername, rejectUnauthorized: false });
-    const isThere = await once(socket, 'secureConnect').then(
-      () => true,
-      () => false,
-    );
-    socket.destroy();
-    if (isThere) return;
+    if (await opens(socket, 'secureConnect')) return;
     await sleep(20);
   }
   throw new Error(`no certificate for ${servername} within ten seconds`);
+}
+
+async function opens(socket: Socket, event: 'connect' | 'secureConnect'): Promise<boolean> {
+  const isOpen = await once(socket, event).then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return isOpen;
 }
 
 /** A key and a certificate for `name`, which nobody vouches for. */

@@ -20,10 +20,7 @@ const OURS = {
   fedicache: 'Active',
 };
 
-/** The fields of a representation that are the same each time it is sent. */
-const steady = new WeakMap<Representation, Headers>();
-
-/** All of its fields as they were sent last: the same for a second, in which thousands may ask. */
+/** The fields of a representation as they were sent last: the same for a second, in which thousands may ask. */
 const latest = new WeakMap<Representation, { readonly said: string; readonly headers: Headers }>();
 
 /** How `answer` is sent in reply to `request`. `status` is for Cache-Status (RFC 9211). */
@@ -34,23 +31,8 @@ export function toResponse(
   now: number,
 ): ProxyResponse {
   const representation = choose(answer.representations, field(request.headers, 'accept-encoding'));
-  const base = fieldsOf(answer, representation);
-  const age = Math.max(0, Math.round(((answer.age ?? 0) + now - answer.made) / 1000));
-  const left = Math.min(MAX_AGE, secondsLeft(answer, now));
-  const said = `${age} ${left} ${status}`;
-  let sent = latest.get(representation);
-  if (sent?.said !== said) {
-    const headers = withFields(base, {
-      age: String(age),
-      // Who keeps it takes Age off (RFC 9111 section 4.2), and comes to what is left.
-      'cache-control': `private, max-age=${left > 0 ? age + left : 0}`,
-      'cache-status': `Headgate; ${status}`,
-    });
-    sent = { said, headers };
-    latest.set(representation, sent);
-  }
-  const { headers } = sent;
-  if (answer.tag !== undefined && isKnown(request, base))
+  const headers = fieldsOf(answer, representation, status, now);
+  if (answer.tag !== undefined && isKnown(request, headers))
     return {
       status: 304,
       headers: withFields(headers, { 'content-encoding': undefined }),
@@ -88,16 +70,28 @@ export function secondsLeft({ made, fresh }: Answer, now: number): number {
   return Math.round((made + fresh - now) / 1000);
 }
 
-function fieldsOf({ fields: kept, tag }: Answer, representation: Representation): Headers {
-  const known = steady.get(representation);
-  if (known) return known;
+function fieldsOf(
+  answer: Answer,
+  representation: Representation,
+  status: string,
+  now: number,
+): Headers {
+  const age = Math.max(0, Math.round(((answer.age ?? 0) + now - answer.made) / 1000));
+  const left = Math.min(MAX_AGE, secondsLeft(answer, now));
+  const said = `${age} ${left} ${status}`;
+  const known = latest.get(representation);
+  if (known?.said === said) return known.headers;
   const { coding } = representation;
-  const headers = withFields(kept, {
+  const headers = withFields(answer.fields, {
     ...OURS,
-    etag: tag && `"${tag}-${coding}"`,
+    etag: answer.tag && `"${answer.tag}-${coding}"`,
     'content-encoding': coding === 'identity' ? undefined : coding,
+    age: String(age),
+    // Who keeps it takes Age off (RFC 9111 section 4.2), and comes to what is left.
+    'cache-control': `private, max-age=${left > 0 ? age + left : 0}`,
+    'cache-status': `Headgate; ${status}`,
   });
-  steady.set(representation, headers);
+  latest.set(representation, { said, headers });
   return headers;
 }
 
